@@ -1,0 +1,32 @@
+//! The words of the product as types: what cannot be said here cannot be stored, compiled or rendered.
+//!
+//! Pure: no I/O, no clock, no database. Each newtype's constructor is an allow-list, and serde goes through it.
+
+pub mod deployment;
+pub mod error;
+pub mod finding;
+pub mod hostname;
+pub mod ip_list;
+pub mod name;
+pub mod network;
+pub mod policy;
+pub mod principal;
+pub mod proof;
+pub mod revision;
+pub mod rule;
+pub mod snapshot;
+pub mod upstream;
+pub mod vhost;
+
+pub use error::{Error, FieldError};
+pub use finding::{Finding, Severity};
+pub use hostname::Hostname;
+pub use ip_list::{Entry, IpList, IpListSource};
+pub use name::{Description, Name, Title};
+pub use network::Network;
+pub use policy::{Mode, Paranoia, Policy, Thresholds};
+pub use principal::{Action, Principal};
+pub use revision::Revision;
+pub use snapshot::{Kind, Snapshot, Versioned};
+pub use upstream::{Server, Upstream};
+pub use vhost::Vhost;

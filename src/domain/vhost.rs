@@ -1,0 +1,116 @@
+//! Vhosts: protected sites.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::name::{Description, Name, Title, text_newtype};
+use super::policy::bounds;
+use super::{Error, FieldError, Hostname, Upstream, error};
+
+text_newtype! {
+    /// A label's key: as a name.
+    LabelKey, |text| Name::parse(text).map(|name| name.to_string()).map_err(|e| e.replace("a name is", "a label's key is")),
+    #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+}
+
+text_newtype! {
+    /// A label's value: at most 63 of `a-z A-Z 0-9 . _ -`.
+    LabelValue, |text| {
+        let ok = text.len() <= 63 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if ok { Ok(text.to_owned()) } else { Err("a label's value is at most 63 characters of a-z, A-Z, 0-9, `.`, `_` and `-`".to_owned()) }
+    },
+    #[schema(pattern = "^[a-zA-Z0-9._-]{0,63}$")]
+}
+
+/// Which IP lists decide about clients. Precedence: deny, then allow_only, then trust; trust skips the WAF.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Access {
+    /// Clients on these lists get 403. At most 16.
+    #[schema(max_items = 16)]
+    pub deny: Vec<Name>,
+    /// Where not empty, clients on none of these get 403. At most 16.
+    #[schema(max_items = 16)]
+    pub allow_only: Vec<Name>,
+    /// Clients on these skip the WAF. At most 16.
+    #[schema(max_items = 16)]
+    pub trust: Vec<Name>,
+}
+
+impl Access {
+    pub fn is_empty(&self) -> bool {
+        self.deny.is_empty() && self.allow_only.is_empty() && self.trust.is_empty()
+    }
+
+    /// Every list named, with the JSON pointer of the place that names it.
+    pub fn references(&self) -> impl Iterator<Item = (String, &Name)> {
+        [("deny", &self.deny), ("allow_only", &self.allow_only), ("trust", &self.trust)]
+            .into_iter()
+            .flat_map(|(field, names)| names.iter().enumerate().map(move |(index, name)| (format!("/access/{field}/{index}"), name)))
+    }
+}
+
+/// What happens to requests when no agent can be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnWafUnavailable {
+    /// 503.
+    #[default]
+    Deny,
+    /// They pass uninspected, loudly.
+    Pass,
+}
+
+/// One protected site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vhost {
+    pub name: Name,
+    #[serde(default)]
+    pub title: Title,
+    #[serde(default)]
+    pub description: Description,
+    /// 1 to 100; no hostname belongs to two vhosts.
+    #[schema(min_items = 1, max_items = 100)]
+    pub hostnames: Vec<Hostname>,
+    /// A disabled vhost answers 421 and keeps its hostnames.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    pub enabled: bool,
+    /// At most 32.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub labels: BTreeMap<LabelKey, LabelValue>,
+    pub policy: Name,
+    pub upstream: Upstream,
+    #[serde(default)]
+    pub access: Access,
+    #[serde(default)]
+    pub on_waf_unavailable: OnWafUnavailable,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Vhost {
+    /// See `Policy::complete`. What other objects must be there is `service`'s to judge.
+    pub fn complete(mut self) -> error::Result<Self> {
+        let mut errors = Vec::new();
+        bounds("/hostnames", self.hostnames.len(), 1..=100, &mut errors);
+        bounds("/labels", self.labels.len(), 0..=32, &mut errors);
+        let mut seen = BTreeSet::new();
+        for (index, hostname) in self.hostnames.iter().enumerate() {
+            if !seen.insert(hostname) {
+                errors.push(FieldError::new(format!("/hostnames/{index}"), "duplicate", format!("`{hostname}` is there twice")));
+            }
+        }
+        for (field, names) in [("deny", &self.access.deny), ("allow_only", &self.access.allow_only), ("trust", &self.access.trust)] {
+            bounds(&format!("/access/{field}"), names.len(), 0..=16, &mut errors);
+        }
+        self.upstream.complete(&mut errors);
+        if errors.is_empty() { Ok(self) } else { Err(Error::Invalid(errors)) }
+    }
+}
