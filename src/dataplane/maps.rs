@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cli::{Cli, CliError, MOST_COMMANDS, payload_line, word};
-use crate::compile::{Map, MapName};
+use crate::compile::{Map, MapDiff, MapName, diff};
 
 /// From this many differences on, a new version of the map is made: `set map` and `del map` search the whole map for each key.
 const FEW: usize = 50;
@@ -55,43 +55,6 @@ impl Known {
     pub fn fits(&self, counts: &BTreeMap<MapName, usize>) -> bool {
         counts.iter().all(|(name, count)| self.count(*name) == *count)
     }
-}
-
-/// What changed between two maps, both sorted by key.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Difference<'a> {
-    added: Vec<(&'a str, &'a str)>,
-    changed: Vec<(&'a str, &'a str)>,
-    removed: Vec<(&'a str, &'a str)>,
-}
-
-fn difference<'a>(old: &'a Map, new: &'a Map) -> Difference<'a> {
-    let mut out = Difference::default();
-    let (mut i, mut j) = (0, 0);
-    while i < old.len() || j < new.len() {
-        let order = match (old.get(i), new.get(j)) {
-            (Some(a), Some(b)) => a.0.cmp(&b.0),
-            (Some(_), None) => std::cmp::Ordering::Less,
-            _ => std::cmp::Ordering::Greater,
-        };
-        match order {
-            std::cmp::Ordering::Less => {
-                out.removed.push((&old[i].0, &old[i].1));
-                i += 1;
-            }
-            std::cmp::Ordering::Greater => {
-                out.added.push((&new[j].0, &new[j].1));
-                j += 1;
-            }
-            std::cmp::Ordering::Equal => {
-                if old[i].1 != new[j].1 {
-                    out.changed.push((&new[j].0, &new[j].1));
-                }
-                (i, j) = (i + 1, j + 1);
-            }
-        }
-    }
-    out
 }
 
 /// One worker, by its pid, over the master's socket.
@@ -141,14 +104,19 @@ impl<'a> Worker<'a> {
             if Arc::ptr_eq(&old, &new) {
                 continue;
             }
-            let mut change = difference(&old, &new);
+            let mut change = diff(&old, &new);
+            let going = |keys: &[String]| -> Map {
+                let entry = |key: &String| old.binary_search_by(|(k, _)| k.cmp(key)).ok().map(|at| old[at].clone());
+                keys.iter().filter_map(entry).collect()
+            };
+            let mut kept = going(&change.removed);
             if name == MapName::Rows {
                 // A generation that comes back finds its rows where it left them.
                 let mut again = Vec::new();
-                change.added.retain(|(key, value)| match old_rows.remove(*key) {
+                change.added.retain(|(key, value)| match old_rows.remove(key) {
                     Some((row, _)) => {
                         if row != *value {
-                            again.push((*key, *value));
+                            again.push((key.clone(), value.clone()));
                         }
                         false
                     }
@@ -156,21 +124,17 @@ impl<'a> Worker<'a> {
                 });
                 change.changed.append(&mut again);
                 let now = Instant::now();
-                old_rows.extend(change.removed.iter().map(|(key, row)| ((*key).to_owned(), ((*row).to_owned(), now))));
-                let kept: Vec<(String, String)> = old_rows.iter().map(|(key, (row, _))| (key.clone(), row.clone())).collect();
-                self.enter(name, &change, &new, &kept).await?;
-            } else {
-                let kept: Vec<(String, String)> = change.removed.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-                self.enter(name, &change, &new, &kept).await?;
-                if !kept.is_empty() {
-                    leaving.push(name);
-                }
+                old_rows.extend(kept.into_iter().map(|(key, row)| (key, (row, now))));
+                kept = old_rows.iter().map(|(key, (row, _))| (key.clone(), row.clone())).collect();
+            } else if !kept.is_empty() {
+                leaving.push((name, change.removed.clone()));
             }
+            self.enter(name, &change, &new, &kept).await?;
         }
-        for name in REMOVALS.into_iter().filter(|name| leaving.contains(name)) {
-            let (old, new) = (map_of(&known.maps, name), map_of(target, name));
-            let gone: Vec<&str> = difference(&old, &new).removed.into_iter().map(|(key, _)| key).collect();
-            self.leave(name, &gone, &new, &[]).await?;
+        for name in REMOVALS {
+            if let Some((_, gone)) = leaving.iter().find(|(of, _)| *of == name) {
+                self.leave(name, gone, &map_of(target, name), &[]).await?;
+            }
         }
         let known = Known { maps: target.clone(), old_rows };
         self.confirm(&known).await?;
@@ -182,7 +146,7 @@ impl<'a> Worker<'a> {
         let mut known = known;
         let (gone, kept): (HashMap<_, _>, HashMap<_, _>) = known.old_rows.drain().partition(|(_, (_, since))| since.elapsed() >= age);
         if !gone.is_empty() {
-            let keys: Vec<&str> = gone.keys().map(String::as_str).collect();
+            let keys: Vec<String> = gone.keys().cloned().collect();
             let rest: Vec<(String, String)> = kept.iter().map(|(key, (row, _))| (key.clone(), row.clone())).collect();
             let rows = known.maps.get(&MapName::Rows).cloned().unwrap_or_default();
             self.leave(MapName::Rows, &keys, &rows, &rest).await?;
@@ -211,13 +175,14 @@ impl<'a> Worker<'a> {
     }
 
     /// Additions and changes; what is to leave stays, named by `kept`.
-    async fn enter(&self, name: MapName, change: &Difference<'_>, new: &Map, kept: &[(String, String)]) -> Result<(), CliError> {
+    async fn enter(&self, name: MapName, change: &MapDiff, new: &Map, kept: &[(String, String)]) -> Result<(), CliError> {
         let plain = change.changed.iter().all(|(key, value)| word(key).is_ok() && word(value).is_ok());
         if change.changed.len() >= FEW || !plain {
             let all = new.iter().chain(kept).map(|(k, v)| (k.as_str(), v.as_str())).collect();
             return self.replace(name, all).await;
         }
-        self.add(name, None, &change.added).await?;
+        let added: Vec<(&str, &str)> = change.added.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        self.add(name, None, &added).await?;
         let commands = change
             .changed
             .iter()
@@ -226,7 +191,7 @@ impl<'a> Worker<'a> {
         self.tell(&commands).await
     }
 
-    async fn leave(&self, name: MapName, gone: &[&str], new: &Map, kept: &[(String, String)]) -> Result<(), CliError> {
+    async fn leave(&self, name: MapName, gone: &[String], new: &Map, kept: &[(String, String)]) -> Result<(), CliError> {
         if gone.len() >= FEW || gone.iter().any(|key| word(key).is_err()) {
             let all = new.iter().chain(kept).map(|(k, v)| (k.as_str(), v.as_str())).collect();
             return self.replace(name, all).await;
@@ -329,13 +294,5 @@ mod tests {
         let text = "# id (file) description\n0 (rows.map) pattern loaded from file 'rows.map' used by map at file 'haproxy.cfg' line 16. curr_ver=0 next_ver=1 entry_cnt=12\n1 (live.map) pattern loaded from file 'live.map' used by map at file 'haproxy.cfg' line 16. curr_ver=0 next_ver=0 entry_cnt=10\n-1 (/etc/other) used entry_cnt=1\n\n";
         assert_eq!(parse_counts(text), BTreeMap::from([(MapName::Rows, 12), (MapName::Live, 10)]));
         assert_eq!(parse_dump("0x7fd750026460 x 1\n0x7fd750026580 y 2 3\n\n"), map(&[("x", "1"), ("y", "2 3")]));
-    }
-
-    #[test]
-    fn differences() {
-        let (old, new) = (map(&[("a", "1"), ("b", "1"), ("d", "1")]), map(&[("b", "2"), ("c", "1"), ("d", "1"), ("e", "1")]));
-        let found = difference(&old, &new);
-        assert_eq!(found, Difference { added: vec![("c", "1"), ("e", "1")], changed: vec![("b", "2")], removed: vec![("a", "1")] });
-        assert_eq!(difference(&old, &old), Difference::default());
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use crate::render::ProbeState;
+
 /// Bytes of an answer that are read: HAProxy's own pages are small.
 const MOST_ANSWER: u64 = 256 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,49 +33,9 @@ pub struct Answer {
     pub status: u16,
     /// It came to the end of the rules, where a client's request would have left for the origin.
     pub passed: bool,
-    pub state: State,
+    /// All empty where HAProxy said nothing of it.
+    pub state: ProbeState,
     pub raw_state: String,
-}
-
-/// `x-gp-state`: what HAProxy worked with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
-    pub number: Option<u32>,
-    pub generation: String,
-    pub row: String,
-    pub access: String,
-    pub waf: bool,
-    pub action: String,
-    pub error: String,
-    pub fault: String,
-    pub rules: Vec<u32>,
-}
-
-impl State {
-    /// `<number>.<generation> <row> key=value…`
-    pub fn parse(text: &str) -> Self {
-        let mut state = Self::default();
-        for (i, word) in text.split_ascii_whitespace().enumerate() {
-            match word.split_once('=') {
-                Some(("acc", v)) => state.access = v.to_owned(),
-                Some(("waf", v)) => state.waf = !v.is_empty() && v != "0",
-                Some(("action", v)) => state.action = v.to_owned(),
-                Some(("error", v)) => state.error = v.to_owned(),
-                Some(("fault", v)) => state.fault = v.to_owned(),
-                Some(("rules", v)) => state.rules = v.split(',').filter_map(|id| id.parse().ok()).collect(),
-                _ if i == 0 => {
-                    let (number, generation) = word.split_once('.').unwrap_or((word, ""));
-                    state.number = number.parse().ok();
-                    state.generation = generation.to_owned();
-                }
-                _ if word.contains('|') => state.row = word.to_owned(),
-                _ => {}
-            }
-        }
-        state.rules.sort_unstable();
-        state.rules.dedup();
-        state
-    }
 }
 
 /// Sends one probe. An error means that HAProxy could not be asked.
@@ -115,7 +77,12 @@ fn parse(raw: &[u8]) -> std::io::Result<Answer> {
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).ok_or_else(bad)?;
     let header = lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("x-gp-state"));
     let raw_state = header.map_or(String::new(), |(_, value)| value.trim().to_owned());
-    Ok(Answer { status, passed: status == 200 && body.trim_end() == "passed", state: State::parse(&raw_state), raw_state })
+    Ok(Answer {
+        status,
+        passed: status == 200 && body.trim_end() == "passed",
+        state: ProbeState::parse(&raw_state).unwrap_or_default(),
+        raw_state,
+    })
 }
 
 #[cfg(test)]
@@ -123,20 +90,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_is_read() {
-        let state = State::parse("12.4f B|1.1.5.4.B|rs-1|7|100|0.0|3 acc=allow waf=1 action=deny error= fault= rules=100003,942100");
-        assert_eq!((state.number, state.generation.as_str(), state.row.as_str()), (Some(12), "4f", "B|1.1.5.4.B|rs-1|7|100|0.0|3"));
-        assert!(state.waf);
-        assert_eq!((state.access.as_str(), state.action.as_str(), state.error.as_str()), ("allow", "deny", ""));
-        assert_eq!(state.rules, [100_003, 942_100]);
-        let off = State::parse("7.off  waf= action= error= fault= rules=");
-        assert_eq!((off.number, off.generation.as_str(), off.row.as_str(), off.waf), (Some(7), "off", "", false));
-        assert_eq!(State::parse(""), State::default());
-    }
-
-    #[test]
     fn an_answer_is_read() {
-        let raw = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nX-Gp-State: 1.a O|x waf=\r\n\r\npassed";
+        let raw = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nX-Gp-State: 1.7 O|x waf= acc= action= status= error= fault= rules= score= rev=ab\r\n\r\npassed";
         let answer = parse(raw).unwrap();
         assert!(answer.passed);
         assert_eq!(answer.state.row, "O|x");
