@@ -1,4 +1,6 @@
-//! Logs and metrics. Log lines are a message and fields, on standard error; metrics are rendered by the API.
+//! Logs, metrics and the clock. Log lines are a message and fields, on standard error; metrics are rendered by the API.
+
+pub mod clock;
 
 use std::io::IsTerminal as _;
 
