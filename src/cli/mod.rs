@@ -62,7 +62,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>, environment: impl Iterato
             return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
         }
     };
-    match run(cli, environment, &printer) {
+    // A panic is an error of ours like another; its words are on standard error already.
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(cli, environment, &printer)));
+    match outcome.unwrap_or_else(|_| Err(Failure::Internal(anyhow::anyhow!("the command panicked")))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             printer.failure(&failure);
