@@ -1,0 +1,4 @@
+//! What needs no service: parsing, cursors, problems, the document.
+
+mod document;
+mod pure;
