@@ -64,7 +64,9 @@ pub fn openapi_json() -> String {
 fn document() -> Value {
     let text = serde_json::to_string(&router::routes().into_openapi()).unwrap_or_default();
     // `Page<Represented<Vhost>>` and its like, by the names that clients should see.
-    let text = ["Vhost", "Policy", "IpList", "Entry"].iter().fold(text, |text, name| text.replace(&format!("Page_{name}Representation"), &format!("{name}Page")));
+    let text = ["Vhost", "Policy", "IpList", "Entry"]
+        .iter()
+        .fold(text, |text, name| text.replace(&format!("Page_{name}Representation"), &format!("{name}Page")));
     let text = text.replace("Page_RevisionInfo", "RevisionPage").replace("Feed_Deployment", "DeploymentPage");
     let text = ["Exclusion", "CustomRule", "Server"]
         .iter()
@@ -108,7 +110,12 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
     }
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let mut names = vec!["X-Request-Id"];
-        if tagged && status != "204" && !path.ends_with("/status") && (reads_one || writes || path.ends_with("/entries")) && method != "delete" {
+        if tagged
+            && status != "204"
+            && !path.ends_with("/status")
+            && (reads_one || writes || path.ends_with("/entries"))
+            && method != "delete"
+        {
             names.push("ETag");
         }
         if writes {
@@ -120,7 +127,8 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
         if matches!(status.as_str(), "201" | "202") {
             names.push("Location");
         }
-        response["headers"] = names.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect();
+        response["headers"] =
+            names.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect();
     }
     let mut codes: Vec<(u16, bool)> = vec![
         (400, true),
@@ -157,7 +165,8 @@ fn parameter(operation: &mut Value, name: &str, description: &str) {
 
 fn headers() -> Value {
     let text = |description: &str| json!({ "description": description, "schema": { "type": "string" } });
-    let number = |description: &str| json!({ "description": description, "schema": { "type": "integer", "format": "int64", "minimum": 0 } });
+    let number =
+        |description: &str| json!({ "description": description, "schema": { "type": "integer", "format": "int64", "minimum": 0 } });
     json!({
         "ETag": text("The revision that last changed the object, in quotes: send it as `If-Match`."),
         "Location": text("201: the new resource. 202: the deployment (or, before there is one, the revision) to look at."),
@@ -253,7 +262,14 @@ fn nullable(property: &mut Value) {
 
 /// Gives what is answered schemas of its own, in which every member is required, where what is written leaves some to defaults.
 fn representations(schemas: &mut Schemas) {
-    for name in ["VhostRepresentation", "PolicyRepresentation", "IpListRepresentation", "ExclusionRepresentation", "CustomRuleRepresentation", "ServerRepresentation"] {
+    for name in [
+        "VhostRepresentation",
+        "PolicyRepresentation",
+        "IpListRepresentation",
+        "ExclusionRepresentation",
+        "CustomRuleRepresentation",
+        "ServerRepresentation",
+    ] {
         let Some(mut schema) = schemas.get(name).cloned() else { continue };
         if let Some(properties) = schema["properties"].as_object_mut() {
             properties.values_mut().for_each(|property| answered(schemas, property));

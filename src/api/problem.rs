@@ -155,7 +155,8 @@ impl Problem {
     pub fn from_status(status: StatusCode, headers: &HeaderMap) -> Self {
         match status {
             StatusCode::METHOD_NOT_ALLOWED => {
-                let problem = Self::new(Code::MethodNotAllowed, "this path does not take this method; the Allow header names those it takes");
+                let problem =
+                    Self::new(Code::MethodNotAllowed, "this path does not take this method; the Allow header names those it takes");
                 match headers.get(ALLOW) {
                     Some(allow) => problem.header(ALLOW, allow.clone()),
                     None => problem,

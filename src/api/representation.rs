@@ -214,7 +214,8 @@ fn digest(entries: &Entries) -> String {
     let mut line = String::new();
     for entry in entries.values() {
         line.clear();
-        let expires = entry.expires_at.and_then(|at| at.to_offset(time::UtcOffset::UTC).format(&time::format_description::well_known::Rfc3339).ok());
+        let expires =
+            entry.expires_at.and_then(|at| at.to_offset(time::UtcOffset::UTC).format(&time::format_description::well_known::Rfc3339).ok());
         // Writing into a string cannot fail.
         let _ = writeln!(line, "{}\t{}\t{}", entry.network, expires.unwrap_or_default(), entry.comment);
         hash.update(line.as_bytes());

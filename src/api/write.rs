@@ -80,7 +80,9 @@ impl Write {
         };
         if let Some(Waited::Refused { deployment }) = waited {
             let revision = written.revision;
-            return Err(Error::RevisionRefused { revision, deployment: deployment.id, said: deployment.said, errors: deployment.errors }.into());
+            return Err(
+                Error::RevisionRefused { revision, deployment: deployment.id, said: deployment.said, errors: deployment.errors }.into()
+            );
         }
         Ok(Committed { written, waited })
     }

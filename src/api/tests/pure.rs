@@ -130,7 +130,9 @@ fn problems() {
         assert!(!problem.to_string().contains("secret"), "{problem}");
         assert!(!problem["detail"].as_str().unwrap().is_empty());
         match code {
-            "precondition_failed" => assert_eq!((&problem["current"]["name"], &headers["etag"]), (&json!("a"), &HeaderValue::from_static("\"7\""))),
+            "precondition_failed" => {
+                assert_eq!((&problem["current"]["name"], &headers["etag"]), (&json!("a"), &HeaderValue::from_static("\"7\"")))
+            }
             "in_use" => assert_eq!(problem["used_by"], json!(["a", "b"])),
             "unauthenticated" => assert!(headers.contains_key("www-authenticate")),
             "unavailable" => assert!(headers.contains_key("retry-after")),
@@ -174,12 +176,7 @@ fn entries_as_text() {
     let wrong = "192.0.2.0/24\n  nonsense\n192.0.2.0/33 # x\n192.0.2.9/24 # again\n10.0.0.1 # a\tb\n";
     assert_eq!(
         faults(Format::Text, wrong),
-        [
-            fault("", "invalid", 2, 3),
-            fault("", "invalid", 3, 1),
-            fault("/items/1/network", "duplicate", 4, 0),
-            fault("", "invalid", 5, 12)
-        ]
+        [fault("", "invalid", 2, 3), fault("", "invalid", 3, 1), fault("/items/1/network", "duplicate", 4, 0), fault("", "invalid", 5, 12)]
     );
     let (status, _, problem) = rendered(entry_text::parse(Format::Text, b"10.0.0.1\n\xff\n").unwrap_err());
     assert_eq!((status, &problem["line"]), (400, &json!(2)));
