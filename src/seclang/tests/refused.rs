@@ -1,0 +1,266 @@
+use super::*;
+
+/// `(given, code)`: the code is among the problems.
+const TABLE: &[(&str, &str)] = &[
+    ("", "empty-rule"),
+    ("# only a comment", "empty-rule"),
+    ("Include /etc/passwd", "refused-directive"),
+    ("SecRuleEngine Off", "refused-directive"),
+    ("SecRuleRemoveById 942100", "refused-directive"),
+    ("SecMarker END", "refused-directive"),
+    ("SecDefaultAction \"phase:1,pass\"", "refused-directive"),
+    ("SecRuleScript /x.lua", "refused-directive"),
+    ("SecRul ARGS \"x\"", "unknown-directive"),
+    ("SecRule ARGS \"x\"\nSecRule ARGS \"y\"", "second-rule"),
+    ("SecRule ARGS \"x\"\nSecRuleEngine Off", "refused-directive"),
+    ("SecRule ARGS \"x\" \"chain\"", "chain-without-rule"),
+    (
+        "SecRule ARGS \"x\" \"chain\"\nSecAction \"pass\"",
+        "action-in-chain",
+    ),
+    (
+        "SecRule ARGS \"x\" \"chain\"\nSecRule ARGS \"y\" \"id:190001\"",
+        "first-link-only",
+    ),
+    (
+        "SecRule ARGS \"x\" \"chain\"\nSecRule ARGS \"y\" \"deny\"",
+        "first-link-only",
+    ),
+    (
+        "SecRule ARGS \"x\" \"chain\"\nSecRule ARGS \"y\" \"phase:2\"",
+        "first-link-only",
+    ),
+    ("SecAction \"chain\"", "needs-secrule"),
+    ("SecRule ARGS \"x\" \\", "unfinished-line"),
+    ("SecRule ARGS \"x\r\n\"", "control-character"),
+    ("SecRule ARGS \"x\0\"", "control-character"),
+    ("SecRule ARGS \"a\tb\"", "control-character"),
+    ("SecRule ARGS \"x\u{202e}\"", "invisible-character"),
+    ("SecRule ARGS x", "quote-expected"),
+    ("SecRule ARGS 'x'", "quote-expected"),
+    ("SecRule \"ARGS\" \"x\"", "malformed-rule"),
+    ("SecRule", "malformed-rule"),
+    ("SecRule ARGS \"x\\\"", "unclosed-quote"),
+    ("SecRule ARGS \"x\" \"deny", "unclosed-quote"),
+    ("SecRule ARGS \"x\" \"deny\" Include", "text-after-actions"),
+    ("SecRule ARGS \"x\" \"msg:'a\"b'\"", "text-after-actions"),
+    ("SecRule ARGS \"x\" \"id:942100\"", "id-mismatch"),
+    ("SecRule ARGS \"x\" \"id:190002\"", "id-mismatch"),
+    ("SecRule ARGS \"x\" \"phase:3\"", "refused-phase"),
+    ("SecRule ARGS \"x\" \"phase:5\"", "refused-phase"),
+    ("SecRule ARGS \"x\" \"phase:logging\"", "refused-phase"),
+    ("SecRule ARGS \"x\" \"phase:x\"", "refused-phase"),
+    ("SecRule RESPONSE_BODY \"x\"", "response-variable"),
+    ("SecRule RES_BODY_ERROR \"x\"", "response-variable"),
+    ("SecRule STATUS_LINE \"x\"", "response-variable"),
+    ("SecRule FILES_TMP_CONTENT \"x\"", "refused-variable"),
+    ("SecRule FILES_TMPNAMES \"x\"", "refused-variable"),
+    ("SecRule ENV:PATH \"x\"", "refused-variable"),
+    ("SecRule FULL_REQUEST \"x\"", "empty-variable"),
+    ("SecRule GEO:COUNTRY_CODE \"x\"", "empty-variable"),
+    ("SecRule SESSION:x \"x\"", "unknown-variable"),
+    ("SecRule ARG \"x\"", "unknown-variable"),
+    ("SecRule ARGS| \"x\"", "unknown-variable"),
+    ("SecRule REQUEST_URI:x \"x\"", "no-selector"),
+    ("SecRule &REQUEST_URI \"@eq 1\"", "not-a-collection"),
+    ("SecRule ARGS|!ARGS \"x\"", "exclusion-of-everything"),
+    ("SecRule !ARGS:a|ARGS \"x\"", "exclusion-of-nothing"),
+    ("SecRule ARGS: \"x\"", "invalid-selector"),
+    ("SecRule ARGS:a/b \"x\"", "invalid-selector"),
+    ("SecRule ARGS:/a \"x\"", "invalid-selector"),
+    ("SecRule ARGS:/a/b \"x\"", "invalid-selector"),
+    ("SecRule ARGS:/\\D/ \"x\"", "upper-case-in-selector"),
+    ("SecRule ARGS:/(?P<x>a)/ \"x\"", "upper-case-in-selector"),
+    ("SecRule XML:/foo/bar \"x\"", "unknown-xpath"),
+    ("SecRule ARGS:/\\pL/ \"x\"", "upper-case-in-selector"),
+    ("SecRule ARGS:/\\xff/ \"x\"", "invalid-selector"),
+    ("SecRule ARGS \"@pm \\xff a\"", "invalid-words"),
+    ("SecRule ARGS \"@pm rx:true:(?sm)a b\"", "invalid-words"),
+    ("SecRule XML \"x\"", "selector-needed"),
+    (
+        "SecRule ARGS \"@inspectFile /usr/bin/touch\"",
+        "refused-operator",
+    ),
+    ("SecRule ARGS \"!@pmFromFile x\"", "refused-operator"),
+    ("SecRule ARGS \"@pmf x\"", "refused-operator"),
+    ("SecRule ARGS \"@ipMatchFromDataset x\"", "refused-operator"),
+    ("SecRule ARGS \"@rbl x\"", "refused-operator"),
+    ("SecRule ARGS \"@validateSchema x\"", "refused-operator"),
+    ("SecRule ARGS \"@geoLookup\"", "refused-operator"),
+    ("SecRule ARGS \"@validateNid cl .*\"", "refused-operator"),
+    ("SecRule ARGS \"@RX x\"", "unknown-operator"),
+    ("SecRule ARGS \"@ x\"", "unknown-operator"),
+    ("SecRule ARGS \" @inspectFile x\"", "blank-before-operator"),
+    ("SecRule ARGS \"@streq\"", "missing-argument"),
+    ("SecRule ARGS \"\"", "missing-argument"),
+    ("SecRule ARGS \"!\"", "missing-argument"),
+    ("SecRule ARGS \"@detectXSS x\"", "unexpected-argument"),
+    ("SecRule ARGS \"@eq x\"", "not-a-number"),
+    ("SecRule ARGS \"@ipMatch 1.2.3\"", "not-a-network"),
+    ("SecRule ARGS \"@ipMatch 1.2.3.4/33\"", "not-a-network"),
+    (
+        "SecRule ARGS \"@validateByteRange 1-256\"",
+        "not-a-byte-range",
+    ),
+    ("SecRule ARGS \"@restpath /{a}/{a}\"", "invalid-path"),
+    ("SecRule ARGS \"@streq %{ENV.PATH}\"", "refused-macro"),
+    ("SecRule ARGS \"@streq %{a b}\"", "malformed-macro"),
+    ("SecRule ARGS \"@streq %{TX.a\"", "malformed-macro"),
+    ("SecRule ARGS \"a(?=b)\"", "unsupported-regex"),
+    ("SecRule ARGS \"a(?!b)\"", "unsupported-regex"),
+    ("SecRule ARGS \"(?<=b)a\"", "unsupported-regex"),
+    ("SecRule ARGS \"(?>b)\"", "unsupported-regex"),
+    ("SecRule ARGS \"(a)\\1\"", "unsupported-regex"),
+    ("SecRule ARGS \"a++\"", "unsupported-regex"),
+    (
+        "SecRule ARGS \"x\" \"t:lowercas\"",
+        "unknown-transformation",
+    ),
+    (
+        "SecRule ARGS \"x\" \"ctl:ruleEngine=Off\"",
+        "refused-action",
+    ),
+    ("SecRule ARGS \"x\" \"allow\"", "refused-action"),
+    ("SecRule ARGS \"x\" \"skipAfter:END\"", "refused-action"),
+    ("SecRule ARGS \"x\" \"exec:/bin/sh\"", "refused-action"),
+    ("SecRule ARGS \"x\" \"setenv:a=b\"", "refused-action"),
+    (
+        "SecRule ARGS \"x\" \"initcol:ip=%{REMOTE_ADDR}\"",
+        "refused-action",
+    ),
+    ("SecRule ARGS \"x\" \"proxy:x\"", "refused-action"),
+    ("SecRule ARGS \"x\" \"denny\"", "unknown-action"),
+    ("SecRule ARGS \"x\" \"msg:a,b\"", "unknown-action"),
+    ("SecRule ARGS \"x\" \"deny,,log\"", "empty-action"),
+    ("SecRule ARGS \"x\" \"deny:1\"", "unexpected-value"),
+    ("SecRule ARGS \"x\" \"msg:''\"", "missing-value"),
+    ("SecRule ARGS \"x\" \"msg\"", "missing-value"),
+    ("SecRule ARGS \"x\" \"msg:a,msg:b\"", "duplicate-action"),
+    ("SecRule ARGS \"x\" \"deny,pass\"", "two-disruptive-actions"),
+    ("SecRule ARGS \"x\" \"msg:'it\\'s'\"", "quote-in-value"),
+    ("SecRule ARGS \"x\" \"msg:'a\\\"b'\"", "quote-in-value"),
+    ("SecRule ARGS \"x\" \"msg:'a\"", "quote-in-value"),
+    ("SecRule ARGS \"x\" \"msg:'a\\ '\"", "backslash-at-end"),
+    (
+        "SecRule ARGS \"x\" \"msg:'%{REQUEST_HEADERS.Cookie}'\"",
+        "refused-macro",
+    ),
+    ("SecRule ARGS \"x\" \"status:403\"", "status-without-deny"),
+    ("SecRule ARGS \"x\" \"deny,status:200\"", "refused-status"),
+    (
+        "SecRule ARGS \"x\" \"redirect:https://a.example/,status:301\"",
+        "refused-status",
+    ),
+    ("SecRule ARGS \"x\" \"redirect:/local\"", "invalid-redirect"),
+    (
+        "SecRule ARGS \"x\" \"redirect:javascript:alert(1)\"",
+        "invalid-redirect",
+    ),
+    (
+        "SecRule ARGS \"x\" \"redirect:https://a@b.example/\"",
+        "invalid-redirect",
+    ),
+    (
+        "SecRule ARGS \"x\" \"redirect:https:///x\"",
+        "invalid-redirect",
+    ),
+    (
+        "SecRule ARGS \"x\" \"redirect:'https://a.example/ x'\"",
+        "invalid-redirect",
+    ),
+    (
+        "SecRule ARGS \"x\" \"redirect:https://a.example/%{TX.0}\"",
+        "invalid-redirect",
+    ),
+    ("SecRule ARGS \"x\" \"severity:9\"", "unknown-severity"),
+    ("SecRule ARGS \"x\" \"maturity:0\"", "invalid-value"),
+    (
+        "SecRule ARGS \"x\" \"setvar:tx.gp_mode=D\"",
+        "refused-setvar",
+    ),
+    (
+        "SecRule ARGS \"x\" \"setvar:tx.inbound_anomaly_score_threshold=999\"",
+        "refused-setvar",
+    ),
+    ("SecRule ARGS \"x\" \"setvar:ip.x=1\"", "refused-setvar"),
+    (
+        "SecRule ARGS \"x\" \"setvar:tx.custom_%{TX.0}=1\"",
+        "refused-setvar",
+    ),
+    (
+        "SecRule ARGS \"x\" \"setvar:tx.xss_score=0\"",
+        "invalid-setvar",
+    ),
+    (
+        "SecRule ARGS \"x\" \"setvar:tx.xss_score=-5\"",
+        "invalid-setvar",
+    ),
+    (
+        "SecRule ARGS \"x\" \"setvar:tx.custom_a\"",
+        "invalid-setvar",
+    ),
+    (
+        "SecRule ARGS \"x\" \"setvar:!tx.custom_a\"",
+        "invalid-setvar",
+    ),
+    (
+        "SecRule ARGS \"x\" \"setvar:tx.custom_a=%{ENV.x}\"",
+        "invalid-setvar",
+    ),
+];
+
+#[test]
+fn each_with_its_code() {
+    for (given, code) in TABLE {
+        let problems = refuse(given);
+        assert!(codes(&problems).contains(code), "{given}\n{problems:#?}");
+    }
+}
+
+#[test]
+fn bounds() {
+    let long = format!("SecRule ARGS \"{}\"", "x".repeat(16 * 1024));
+    assert_eq!(codes(&refuse(&long)), ["text-too-long"]);
+    let message = format!("SecAction \"msg:'{}'\"", "x".repeat(513));
+    assert_eq!(codes(&refuse(&message)), ["value-too-long"]);
+    let link = "SecRule ARGS \"x\" \"chain\"\n";
+    accept(&format!("{}SecRule ARGS \"x\"", link.repeat(9)));
+    let chain = format!("{}SecRule ARGS \"x\"", link.repeat(10));
+    assert_eq!(codes(&refuse(&chain)), ["chain-too-long"]);
+    let text = "SecRule ARGS \"x\"";
+    for id in [189_999, 200_000] {
+        assert_eq!(
+            codes(&parse_custom_rule(id, text).unwrap_err()),
+            ["id-out-of-range"]
+        );
+    }
+    assert!(parse_custom_rule(199_999, text).is_ok());
+}
+
+#[test]
+fn many_problems_each_in_its_place() {
+    let text = "# é\nSecRule ARGZ|ENV \\\n  \"@pmm é\" \"phase:4,\\\n  t:md6\"";
+    let problems = refuse(text);
+    let told: Vec<_> = problems
+        .iter()
+        .map(|p| {
+            (
+                p.code,
+                p.span.line,
+                p.span.column,
+                &text[p.span.start..p.span.end],
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("unknown-variable", 2, 9, "ARGZ"),
+            ("refused-variable", 2, 14, "ENV"),
+            ("unknown-operator", 3, 5, "pmm"),
+            ("refused-phase", 3, 19, "4"),
+            ("unknown-transformation", 4, 5, "md6"),
+        ]
+    );
+    assert_eq!(problems[0].hint.as_deref(), Some("Did you mean `ARGS`?"));
+}
