@@ -1,0 +1,67 @@
+//! How long it takes from a snapshot to files. Not a test: prints figures, asserts nothing. `cargo bench --bench compile [vhosts [policies]]`
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use guard_proxy::compile::{compile, sample};
+use guard_proxy::render::{Bundle, render};
+
+const RUNS: usize = 21;
+
+fn main() {
+    let numbers: Vec<u32> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
+    let (vhosts, policies) = (numbers.first().copied().unwrap_or(10_000), numbers.get(1).copied().unwrap_or(50));
+    let now = time::OffsetDateTime::UNIX_EPOCH;
+    let node = sample::node("/run/guard-proxy");
+    let snapshot = sample::snapshot(vhosts, policies);
+    println!("{vhosts} vhosts, {policies} policies, {RUNS} runs");
+    let desired = measure("compile", || compile(&snapshot, &node, now));
+    let bundle = measure("render, nothing known", || render(&desired, &node, None).expect("renders"));
+    measure("render, after the same", || render(&desired, &node, Some(&bundle)).expect("renders"));
+    measure("compile and render, nothing known", || render(&compile(&snapshot, &node, now), &node, None).expect("renders"));
+    measure("compile and render, after the same", || render(&compile(&snapshot, &node, now), &node, Some(&bundle)).expect("renders"));
+    println!("haproxy.cfg {} bytes, all files {} bytes", bundle.files["haproxy.cfg"].len(), bundle.files.values().map(|f| f.len()).sum::<usize>());
+    for _ in 0..3 {
+        println!("haproxy -c {:?}", check(&bundle));
+    }
+
+    let entries = (0..100_000u32).map(|n| guard_proxy::domain::Entry {
+        network: format!("{}.{}.{}.{}/{}", n % 200 + 1, n >> 8 & 255, n & 255, n % 7 * 32, 24 + n % 9).parse().expect("a network"),
+        comment: Default::default(),
+        expires_at: None,
+    });
+    let mut snapshot = sample::snapshot(10, 1);
+    let list = sample::list(1, "bad", entries);
+    println!("a list of {} networks", list.entries.len());
+    snapshot.ip_lists.insert(list.list.spec.name.clone(), list);
+    let desired = measure("compile, one long list", || compile(&snapshot, &node, now));
+    measure("render, one long list", || render(&desired, &node, None).expect("renders"));
+}
+
+fn measure<T>(what: &str, mut run: impl FnMut() -> T) -> T {
+    let mut times: Vec<Duration> = Vec::new();
+    let mut last = None;
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        let result = run();
+        times.push(start.elapsed());
+        last = Some(result);
+    }
+    times.sort();
+    println!("{what}: min {:?}, p50 {:?}, max {:?}", times[0], times[RUNS / 2], times[RUNS - 1]);
+    last.expect("ran")
+}
+
+/// What everybody waits for afterwards.
+fn check(bundle: &Bundle) -> Duration {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (name, content) in &bundle.files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    }
+    let start = Instant::now();
+    let ran = Command::new("haproxy").args(["-q", "-c", "-f"]).arg(dir.path().join("haproxy.cfg")).status().expect("haproxy");
+    assert!(ran.success());
+    start.elapsed()
+}
