@@ -38,14 +38,14 @@ pub async fn run(settings: Settings, arguments: Arguments, printer: &Printer) ->
         } else {
             compose::check_migrations(&store).await?;
         }
-        compose::start(&settings, store, listener, given.clone(), metrics).await
+        compose::start(&settings, store, listener, given.as_deref(), metrics).await
     };
     let mut running = tokio::select! {
         running = start => running?,
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
-    if let Some(token) = running.token.take().filter(|token| given.as_ref() != Some(token)) {
+    if let Some(token) = running.token.take() {
         printer.line(format!("The administrator's token, shown this once: {token}"));
     }
     let took = began.elapsed();

@@ -56,7 +56,8 @@ pub struct Prober {
 impl Prober {
     /// Probes the targets, in the order they come.
     pub async fn probe(&self, targets: Vec<&ProbeTarget>, revision: Revision, at: OffsetDateTime) -> Vec<Probed> {
-        futures::stream::iter(targets).map(|target| self.probe_one(target, revision, at)).buffered(AT_ONCE).collect().await
+        let probes: Vec<_> = targets.into_iter().map(|target| self.probe_one(target, revision, at)).collect();
+        futures::stream::iter(probes).buffered(AT_ONCE).collect().await
     }
 
     async fn probe_one(&self, target: &ProbeTarget, revision: Revision, at: OffsetDateTime) -> Probed {

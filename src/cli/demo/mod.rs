@@ -147,14 +147,9 @@ impl Demo {
         let last = state.last();
         let store = compose::connect(&settings).await?;
         compose::migrate(&store).await?;
-        let given = last.as_ref().map(|ready| ready.token.clone());
-        let mut running = compose::start(&settings, store, listeners.api, given.clone(), metrics).await?;
-        let token = running.token.take().or(given);
-        self.running = Some(running);
-        let token = token.ok_or_else(|| {
-            Failure::user("the database has a token already, and demo.json, which knew it, is gone")
-                .hint(format!("start anew: remove `{}`", state.root.display()))
-        })?;
+        // Given, so that a script's token stays good, also when `demo.json` was removed and the database was not.
+        let token = last.as_ref().map_or_else(new_token, |ready| ready.token.clone());
+        self.running = Some(compose::start(&settings, store, listeners.api, Some(&token), metrics).await?);
         printer.step("API", step.elapsed());
 
         let step = Instant::now();
@@ -246,6 +241,10 @@ impl Demo {
             database.stop().await;
         }
     }
+}
+
+fn new_token() -> String {
+    format!("gpx_{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
 }
 
 /// The settings of a demo: its own, whatever the machine has in /etc.
