@@ -1,128 +1,38 @@
 //! Snapshot -> desired state of the data plane. Pure: the same snapshot, settings and time give the same result.
+//!
+//! What can differ without a new rule set or a reload is in maps ([`MapName`]): which vhost a host is, which row is live, what the row
+//! says, what lists say about clients. What SecLang must say is in [`RuleSet`]s, shared by policies that agree. What only a reload can
+//! change is in [`Backend`]s. [`ProbeTarget`]s say what must be seen afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use crate::domain::snapshot::ListState;
 use crate::domain::upstream::{Balance, HealthCheck, Timeouts};
-use crate::domain::{Mode, Name, Network, Revision, Snapshot};
+use crate::domain::{FieldError, Name, Policy, Revision, Snapshot, Vhost};
 
-/// What a node is, as far as the files it gets depend on it. From the settings; not part of a revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeSettings {
-    /// Where the real frontend listens for clients, at least one.
-    pub http_binds: Vec<std::net::SocketAddr>,
-    /// Folder of the sockets, absolute, owned by us, 0700.
-    pub run_dir: String,
-    /// Bytes of a request that are inspected whole: HAProxy's buffer. 16384 to 4194304; 131072 by default.
-    pub inspected_bytes: u32,
-    /// HAProxy's connections, at least 100.
-    pub maxconn: u32,
-    /// Milliseconds HAProxy waits for a verdict: queue and evaluation. 2000 by default.
-    pub waf_timeout_ms: u32,
-    /// Milliseconds until a client that sends nothing is left; 35000 by default.
-    pub client_timeout_ms: u32,
-    /// Milliseconds that headers may take; 5000 by default.
-    pub request_timeout_ms: u32,
-    /// Seconds that old workers may go on serving after a reload; 1800 by default.
-    pub hard_stop_after_s: u32,
-    /// Networks and addresses that upstreams may be at although they are refused by default (`127.0.0.0/8` in the demo).
-    pub allow_upstreams: Vec<Network>,
-    /// Addresses of our own (binds, API), at which an upstream is refused whatever `allow_upstreams` says.
-    pub own_addresses: Vec<std::net::SocketAddr>,
-}
+mod access;
+mod custom;
+pub mod diff;
+mod exclusions;
+mod maps;
+mod node;
+mod probes;
+mod rows;
+mod rulesets;
+pub mod sample;
+#[cfg(test)]
+mod tests;
+mod upstreams;
 
-impl NodeSettings {
-    /// HAProxy's Runtime API of the current worker.
-    pub fn runtime_socket(&self) -> String {
-        format!("{}/haproxy-runtime.sock", self.run_dir)
-    }
-    /// The master CLI.
-    pub fn master_socket(&self) -> String {
-        format!("{}/haproxy-master.sock", self.run_dir)
-    }
-    /// The second bind of the real frontend, for probes.
-    pub fn probe_socket(&self) -> String {
-        format!("{}/probe.sock", self.run_dir)
-    }
-    /// SPOP.
-    pub fn spoa_socket(&self) -> String {
-        format!("{}/guard-spoa.sock", self.run_dir)
-    }
-    /// guard-spoa's control socket.
-    pub fn control_socket(&self) -> String {
-        format!("{}/guard-spoa-control.sock", self.run_dir)
-    }
-    /// The validator's control socket.
-    pub fn validator_socket(&self) -> String {
-        format!("{}/guard-spoa-validator.sock", self.run_dir)
-    }
-}
-
-/// A map of HAProxy: sorted by key, each key once.
-pub type Map = Vec<(String, String)>;
-
-/// The maps, by their roles; file names are `MapName::file`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum MapName {
-    /// host -> vhost number
-    Hosts,
-    /// host behind a wildcard's label -> vhost number
-    Wildcards,
-    /// vhost number -> generation, or `off`: the only entry whose change means anything for a vhost's row
-    Live,
-    /// `<number>.<generation>/` -> row
-    Rows,
-    /// `<profile>|<family><hex>` -> `deny`, `allow` or `trust`
-    Access,
-    /// redirect target that a custom rule may name -> `1`
-    Redirects,
-}
-
-impl MapName {
-    pub const ALL: [Self; 6] = [Self::Hosts, Self::Wildcards, Self::Live, Self::Rows, Self::Access, Self::Redirects];
-    /// Relative to the release, which is also the Runtime API's name of it.
-    pub fn file(self) -> &'static str {
-        match self {
-            Self::Hosts => "hosts.map",
-            Self::Wildcards => "wildcards.map",
-            Self::Live => "live.map",
-            Self::Rows => "rows.map",
-            Self::Access => "access.map",
-            Self::Redirects => "redirects.map",
-        }
-    }
-}
-
-/// A rule set: SecLang named by its content, so that policies that agree share it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleSet {
-    /// `rs-` and 16 hex digits of the SHA-256 of what it is made from and of the template; also the application's name in guard-spoa.
-    pub name: String,
-    /// What it is made from: see `render`, which makes SecLang of it.
-    pub source: Arc<RuleSetSource>,
-    /// The policies that use it, for mapping the engine's words to objects.
-    pub policies: Vec<Name>,
-}
-
-/// All that shapes the SecLang of a rule set; modes, levels and thresholds ride in the transaction id instead.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RuleSetSource {
-    pub allowed_methods: Vec<crate::domain::policy::Method>,
-    pub allowed_content_types: Vec<crate::domain::policy::ContentType>,
-    /// Lines of SecLang, generated, each with the place in the policy that it came from (`/exclusions/3`, `/custom_rules/0`).
-    pub before_crs: Vec<SecLangLine>,
-    pub after_crs: Vec<SecLangLine>,
-}
-
-/// One generated line (a chain is several with one pointer).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SecLangLine {
-    pub text: String,
-    /// JSON pointer into the policy.
-    pub pointer: String,
-}
+pub use diff::{MapDiff, diff};
+pub use maps::{Map, MapName};
+pub use node::NodeSettings;
+pub use probes::ProbeTarget;
+pub use rulesets::{RuleSet, RuleSetSource, SecLangLine, ruleset_of};
+pub use upstreams::check_upstreams;
 
 /// A backend: what HAProxy must be reloaded for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,26 +43,9 @@ pub struct Backend {
     pub balance: Balance,
     pub servers: Vec<crate::domain::Server>,
     pub health_check: Option<HealthCheck>,
+    /// The Host header of health checks.
+    pub check_host: String,
     pub timeouts: Timeouts,
-}
-
-/// What a probe of a vhost must see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeTarget {
-    pub vhost: Name,
-    pub number: u32,
-    pub enabled: bool,
-    /// A host to ask for, of the first hostname.
-    pub host: String,
-    pub mode: Mode,
-    /// The generation in `live.map`; `off` for a disabled vhost.
-    pub generation: String,
-    /// The whole row.
-    pub row: String,
-    /// The rule set's name.
-    pub ruleset: String,
-    /// Client addresses whose access verdict must be seen: (address, `deny` | `allow` | `trust`); a few of each list used.
-    pub clients: Vec<(std::net::IpAddr, &'static str)>,
 }
 
 /// The desired state of the data plane for one revision.
@@ -167,9 +60,147 @@ pub struct Desired {
     pub probes: BTreeMap<Name, ProbeTarget>,
     /// When the next entry or exclusion expires, after `now`.
     pub next_expiry: Option<OffsetDateTime>,
+    /// What could not be compiled, with pointers from the root (`/policies/shop/custom_rules/0/seclang`). Empty unless something is stored
+    /// that today's validation would refuse; such a state must not be brought to a node.
+    pub problems: Vec<FieldError>,
 }
 
-/// Compiles a snapshot. It cannot fail: what could be wrong is refused when it is written.
-pub fn compile(_snapshot: &Snapshot, _node: &NodeSettings, _now: OffsetDateTime) -> Desired {
-    todo!("compile")
+/// What the vhosts of a policy have in common.
+struct Treatment<'s> {
+    policy: &'s Policy,
+    revision: Revision,
+    ruleset: String,
+}
+
+/// What the vhosts of a profile have in common.
+struct Listed {
+    name: String,
+    clients: Vec<(std::net::IpAddr, &'static str)>,
+}
+
+/// Compiles a snapshot. It cannot fail: what could be wrong is refused when it is written. What is wrong all the same is left out, closed
+/// rather than open (no row is 503, a missing allow list lets nobody in), and said in [`Desired::problems`].
+pub fn compile(snapshot: &Snapshot, _node: &NodeSettings, now: OffsetDateTime) -> Desired {
+    let mut expiry = Expiry { now, next: None };
+    let mut problems = Vec::new();
+    let mut redirects = BTreeSet::new();
+    let mut rulesets = BTreeMap::new();
+    let used: BTreeSet<&Name> = snapshot.vhosts.values().map(|vhost| &vhost.spec.policy).collect();
+    let mut treatments: HashMap<&Name, Treatment<'_>> = HashMap::with_capacity(used.len());
+    for (name, policy) in used.into_iter().filter_map(|name| snapshot.policies.get_key_value(name)) {
+        policy.spec.exclusions.iter().filter(|e| e.enabled).for_each(|exclusion| expiry.see(exclusion.expires_at));
+        let built = rulesets::build(&policy.spec, now);
+        problems.extend(built.errors.into_iter().map(|mut error| {
+            error.pointer = format!("/policies/{name}{}", error.pointer);
+            error
+        }));
+        redirects.extend(built.redirects);
+        treatments.insert(name, Treatment { policy: &policy.spec, revision: policy.revision, ruleset: built.ruleset.name.clone() });
+        rulesets::add(&mut rulesets, built.ruleset);
+    }
+
+    let lists: BTreeMap<u32, &ListState> = snapshot.ip_lists.values().map(|list| (list.list.number, list.as_ref())).collect();
+    let mut profiles: BTreeMap<access::Profile, Listed> = BTreeMap::new();
+    let mut entries = Map::new();
+    let mut out = maps::Maps::with_capacity(snapshot.vhosts.len());
+    let mut backends = Vec::with_capacity(snapshot.vhosts.len());
+    let mut probes = Vec::with_capacity(snapshot.vhosts.len());
+    for (name, versioned) in &snapshot.vhosts {
+        let (vhost, number) = (&versioned.spec, versioned.number);
+        out.hostnames(vhost, number);
+        backends.push(backend(snapshot, vhost, number));
+        let Some(treatment) = treatments.get(&vhost.policy) else {
+            problems.push(FieldError::new(format!("/vhosts/{name}/policy"), "not_found", format!("there is no policy `{}`", vhost.policy)));
+            continue;
+        };
+        let listed = (!vhost.access.is_empty()).then(|| {
+            let profile = profile(snapshot, vhost, &mut problems);
+            &*profiles.entry(profile).or_insert_with_key(|profile| {
+                let own = profile.entries(&lists, now);
+                let clients = probes::clients(profile, &lists, &own, now);
+                entries.extend(own);
+                Listed { name: profile.name(), clients }
+            })
+        });
+        let revision = versioned.revision.max(treatment.revision);
+        let row = rows::row(vhost, treatment.policy, &treatment.ruleset, listed.map(|listed| listed.name.as_str()), revision);
+        let generation = if vhost.enabled { rows::generation(&row) } else { "off".to_owned() };
+        out.live(number, &generation, vhost.enabled.then_some(row.as_str()));
+        let target = ProbeTarget {
+            vhost: name.clone(),
+            number,
+            enabled: vhost.enabled,
+            host: probes::host(snapshot, vhost),
+            mode: treatment.policy.mode,
+            generation,
+            row,
+            ruleset: treatment.ruleset.clone(),
+            clients: listed.map(|listed| listed.clients.clone()).unwrap_or_default(),
+        };
+        probes.push((name.clone(), target));
+    }
+    for number in profiles.keys().flat_map(|p| p.deny.iter().chain(&p.allow_only).chain(&p.trust)).collect::<BTreeSet<_>>() {
+        lists.get(number).into_iter().flat_map(|list| list.entries.values()).for_each(|entry| expiry.see(entry.expires_at));
+    }
+    backends.sort_unstable_by_key(|backend| backend.number);
+    Desired {
+        revision: snapshot.revision,
+        maps: out.finish(entries, redirects),
+        rulesets,
+        backends,
+        probes: probes.into_iter().collect(),
+        next_expiry: expiry.next,
+        problems,
+    }
+}
+
+fn backend(snapshot: &Snapshot, vhost: &Vhost, number: u32) -> Backend {
+    let upstream = &vhost.upstream;
+    Backend {
+        number,
+        vhost: vhost.name.clone(),
+        balance: upstream.balance,
+        servers: upstream.servers.clone(),
+        health_check: upstream.health_check.clone(),
+        check_host: probes::check_host(snapshot, vhost),
+        timeouts: upstream.timeouts,
+    }
+}
+
+fn profile(snapshot: &Snapshot, vhost: &Vhost, problems: &mut Vec<FieldError>) -> access::Profile {
+    let mut numbers = |field: &str, names: &[Name]| -> Vec<u32> {
+        let number = |(index, name): (usize, &Name)| {
+            let number = snapshot.ip_lists.get(name).map(|list| list.list.number);
+            if number.is_none() {
+                let pointer = format!("/vhosts/{}/access/{field}/{index}", vhost.name);
+                problems.push(FieldError::new(pointer, "not_found", format!("there is no IP list `{name}`")));
+            }
+            number
+        };
+        names.iter().enumerate().filter_map(number).collect()
+    };
+    let access = &vhost.access;
+    let (deny, allow_only, trust) = (numbers("deny", &access.deny), numbers("allow_only", &access.allow_only), numbers("trust", &access.trust));
+    let nobody = allow_only.is_empty() && !access.allow_only.is_empty();
+    access::Profile::new(deny, allow_only, trust, nobody)
+}
+
+/// The earliest expiry still to come.
+struct Expiry {
+    now: OffsetDateTime,
+    next: Option<OffsetDateTime>,
+}
+
+impl Expiry {
+    fn see(&mut self, at: Option<OffsetDateTime>) {
+        if let Some(at) = at.filter(|at| *at > self.now) {
+            self.next = Some(self.next.map_or(at, |next| next.min(at)));
+        }
+    }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).map(char::from).collect()
 }

@@ -1,1 +1,3 @@
-//! To come.
+//! Logs, metrics and the clock.
+
+pub mod clock;

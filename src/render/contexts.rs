@@ -1,0 +1,214 @@
+//! What templates are given: one type for each, made from `compile`'s types, with a sample that uses everything.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::Serialize;
+
+use crate::compile::{Backend, NodeSettings, RuleSetSource};
+
+/// Kept free in HAProxy's buffers for headers that we add.
+const MAXREWRITE: u32 = 1024;
+/// What a frame to the agent needs besides headers, path and body.
+const FRAME_OVERHEAD: u32 = 1500;
+
+/// Statuses that HAProxy answers itself, each with a page.
+pub(super) const PAGES: [(u16, &str, &str); 14] = [
+    (400, "Bad request", "The request could not be understood."),
+    (401, "Unauthorized", "This needs a sign-in."),
+    (403, "Forbidden", "The request was refused."),
+    (404, "Not found", "There is nothing here."),
+    (405, "Method not allowed", "The method of the request is not allowed here."),
+    (408, "Request timeout", "The request did not arrive in time."),
+    (410, "Gone", "What was here is gone."),
+    (413, "Too large", "The request is too large to be inspected."),
+    (421, "Unknown host", "This server does not answer for the host that was asked for."),
+    (429, "Too many requests", "Too many requests arrived in a short time; try again later."),
+    (500, "Internal error", "Something went wrong."),
+    (502, "Bad gateway", "The site behind this server did not answer properly."),
+    (503, "Unavailable", "The site cannot be reached at the moment; try again later."),
+    (504, "Gateway timeout", "The site behind this server did not answer in time."),
+];
+
+/// Statuses of custom rules that are honoured; every other denial is 403.
+const DENY_STATUSES: [u16; 9] = [400, 401, 404, 405, 410, 413, 429, 500, 503];
+
+#[derive(Serialize)]
+pub(super) struct Haproxy {
+    /// 16 hex digits.
+    pub structure: String,
+    pub runtime_socket: String,
+    pub probe_socket: String,
+    pub spoa_socket: String,
+    pub inspected_bytes: u32,
+    pub maxrewrite: u32,
+    /// From this size on the buffer counts as full.
+    pub full_bytes: u32,
+    pub maxconn: u32,
+    pub hard_stop_after_s: u32,
+    pub client_timeout_ms: u32,
+    pub request_timeout_ms: u32,
+    pub binds: Vec<Bind>,
+    pub statuses: Vec<u16>,
+    pub deny_statuses: [u16; 9],
+}
+
+#[derive(Serialize)]
+pub(super) struct Bind {
+    pub address: String,
+    /// `v6only`, `v4v6` or empty.
+    pub option: &'static str,
+}
+
+impl Haproxy {
+    pub fn new(node: &NodeSettings, structure: &str) -> Self {
+        Self {
+            structure: structure.to_owned(),
+            runtime_socket: node.runtime_socket(),
+            probe_socket: node.probe_socket(),
+            spoa_socket: node.spoa_socket(),
+            inspected_bytes: node.inspected_bytes,
+            maxrewrite: MAXREWRITE,
+            full_bytes: node.inspected_bytes.saturating_sub(MAXREWRITE + FRAME_OVERHEAD),
+            maxconn: node.maxconn,
+            hard_stop_after_s: node.hard_stop_after_s,
+            client_timeout_ms: node.client_timeout_ms,
+            request_timeout_ms: node.request_timeout_ms,
+            binds: node.http_binds.iter().map(|bind| Bind::new(*bind, &node.http_binds)).collect(),
+            statuses: PAGES.iter().map(|(status, ..)| *status).collect(),
+            deny_statuses: DENY_STATUSES,
+        }
+    }
+}
+
+impl Bind {
+    /// An unspecified IPv6 bind takes IPv4 clients too, unless there is a bind for them.
+    fn new(bind: SocketAddr, all: &[SocketAddr]) -> Self {
+        let option = match bind.ip() {
+            IpAddr::V4(_) => "",
+            IpAddr::V6(v6) if v6.is_unspecified() && !all.iter().any(|other| other.is_ipv4() && other.port() == bind.port()) => "v4v6",
+            IpAddr::V6(_) => "v6only",
+        };
+        Self { address: bind.to_string(), option }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Backends<'d> {
+    pub backends: Vec<BackendContext<'d>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct BackendContext<'d> {
+    number: u32,
+    vhost: &'d str,
+    balance: &'static str,
+    connect_ms: u32,
+    response_ms: u32,
+    queue_ms: u32,
+    /// None or one.
+    check: Vec<Check<'d>>,
+    servers: Vec<Server<'d>>,
+}
+
+#[derive(Serialize)]
+struct Check<'d> {
+    path: &'d str,
+    host: &'d str,
+    expect_status: &'d str,
+    interval_ms: u32,
+    rise: u8,
+    fall: u8,
+}
+
+#[derive(Serialize)]
+struct Server<'d> {
+    name: &'d str,
+    address: String,
+    weight: u16,
+    backup: bool,
+}
+
+impl<'d> BackendContext<'d> {
+    pub fn new(backend: &'d Backend) -> Self {
+        let check = |health: &'d crate::domain::upstream::HealthCheck| Check {
+            path: &health.path,
+            host: &backend.check_host,
+            expect_status: &health.expect_status,
+            interval_ms: health.interval_ms,
+            rise: health.rise,
+            fall: health.fall,
+        };
+        let server = |server: &'d crate::domain::Server| Server {
+            // names are completed on write; HAProxy would refuse a server without one
+            name: server.name.as_ref().map_or("", |name| name.as_str()),
+            address: SocketAddr::new(server.address, server.port.get()).to_string(),
+            weight: server.weight,
+            backup: server.backup,
+        };
+        Self {
+            number: backend.number,
+            vhost: &backend.vhost,
+            balance: backend.balance.keyword(),
+            connect_ms: backend.timeouts.connect_ms,
+            response_ms: backend.timeouts.response_ms,
+            queue_ms: backend.timeouts.queue_ms,
+            check: backend.health_check.iter().map(check).collect(),
+            servers: backend.servers.iter().map(server).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Spoe {
+    /// HAProxy takes at most its buffer less 4.
+    pub max_frame_bytes: u32,
+    pub waf_timeout_ms: u32,
+}
+
+impl Spoe {
+    pub fn new(node: &NodeSettings) -> Self {
+        Self { max_frame_bytes: node.inspected_bytes.saturating_sub(4), waf_timeout_ms: node.waf_timeout_ms }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct ErrorPage {
+    pub status: u16,
+    pub title: &'static str,
+    pub detail: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct Application<'d> {
+    /// `GET HEAD POST`
+    methods: String,
+    /// `|text/plain| |text/html|`
+    content_types: String,
+    before: Vec<&'d str>,
+    after: Vec<&'d str>,
+}
+
+impl<'d> Application<'d> {
+    pub fn new(source: &'d RuleSetSource) -> Self {
+        let methods: Vec<&str> = source.allowed_methods.iter().map(|method| method.as_str()).collect();
+        let types: Vec<String> = source.allowed_content_types.iter().map(|content| format!("|{content}|")).collect();
+        Self {
+            methods: methods.join(" "),
+            content_types: types.join(" "),
+            before: source.before_crs.iter().map(|line| line.text.as_str()).collect(),
+            after: source.after_crs.iter().map(|line| line.text.as_str()).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Agent<'d> {
+    pub bind: String,
+    pub applications: Vec<AgentApplication<'d>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct AgentApplication<'d> {
+    pub name: &'d str,
+    pub directives: &'d str,
+}
