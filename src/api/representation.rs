@@ -190,7 +190,10 @@ type Entries = BTreeMap<Network, Entry>;
 
 /// Digests of the entries of IP lists, kept as long as the entries are the same ones.
 #[derive(Default)]
-pub struct Digests(Mutex<HashMap<Name, (Weak<Entries>, Arc<str>)>>);
+pub struct Digests(Mutex<HashMap<Name, Digested>>);
+
+/// The entries, as long as anybody holds them, and their digest.
+type Digested = (Weak<Entries>, Arc<str>);
 
 impl Digests {
     fn of(&self, list: &Name, entries: &Arc<Entries>) -> Arc<str> {
