@@ -24,7 +24,7 @@ async fn what_an_engine_refuses_is_not_committed() {
         json!({ "custom_rules": [{ "id": 190001, "seclang": "SecRule ARGS \"@rx (?:a{1,1000}){1,1000}\" \"phase:2,deny,msg:'x'\"" }] });
     let refused = stack.call("PATCH", "/api/v1/policies/a", &[("if-match", "*")], Some(&rule)).await;
     assert_eq!(refused.status, 422, "{:#}", refused.body);
-    assert_eq!(refused.body["code"], "engine_refused");
+    assert_eq!(refused.body["code"], "refused");
     assert_eq!(refused.pointers(), ["/custom_rules/0"], "{:#}", refused.body);
     // A rule that no CRS has.
     let exclusion = json!({ "exclusions": [{ "rule": { "id": 942999 } }] });

@@ -3,32 +3,58 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
 use serde_json::json;
-use spop::actions::Action;
-use spop::frame::{FrameFlags, FramePayload, FrameType, Message, Metadata};
+use spop::frame::{FrameFlags, FrameType, Message, Metadata};
 use spop::frames::haproxy_hello::HaproxyHelloFrame;
 use spop::frames::{FrameCapabilities, HaproxyHello};
-use spop::{SpopCodec, SpopFrame, TypedData, Version, encode_varint_into};
+use spop::types::typed_data;
+use spop::{SpopFrame, TypedData, Version, decode_varint, encode_varint_into};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio_util::codec::Framed;
 
 use crate::stack::Stack;
 
-type Connection = Framed<UnixStream, SpopCodec>;
-
-async fn connect(stack: &Stack) -> Connection {
-    let stream = UnixStream::connect(stack.path("run/guard-spoa.sock")).await.expect("guard-spoa listens");
-    Framed::new(stream, SpopCodec::new(1 << 20))
+async fn connect(stack: &Stack) -> UnixStream {
+    UnixStream::connect(stack.path("run/guard-spoa.sock")).await.expect("guard-spoa listens")
 }
 
 fn metadata(stream_id: u64, frame_id: u64) -> Metadata {
     Metadata { flags: FrameFlags::new(true, false), stream_id, frame_id }
 }
 
+/// A frame of the agent's. The crate is an agent's side: it writes what HAProxy gets and reads what HAProxy sends; of the other direction its
+/// varints and typed data are used.
+struct Answer {
+    kind: u8,
+    ids: (u64, u64),
+    payload: Vec<u8>,
+}
+
+/// None where the agent closed the connection.
+async fn next(connection: &mut UnixStream) -> Option<Answer> {
+    let read = async {
+        let length = connection.read_u32().await.ok()?;
+        assert!(length < 1 << 20, "a frame of {length} bytes");
+        let mut frame = vec![0; length as usize];
+        connection.read_exact(&mut frame).await.ok()?;
+        assert_eq!(frame[1..5], [0, 0, 0, 1], "FIN and nothing else");
+        let (rest, stream) = decode_varint(&frame[5..]).expect("a stream id");
+        let (rest, id) = decode_varint(rest).expect("a frame id");
+        Some(Answer { kind: frame[0], ids: (stream, id), payload: rest.to_vec() })
+    };
+    tokio::time::timeout(Duration::from_secs(5), read).await.expect("an answer in 5 s")
+}
+
+/// A name and its value; gives what follows.
+fn pair(bytes: &[u8]) -> (String, TypedData, &[u8]) {
+    let (rest, length) = decode_varint(bytes).expect("a length");
+    let (name, rest) = rest.split_at(usize::try_from(length).expect("a short name"));
+    let (rest, value) = typed_data(rest).expect("a value");
+    (String::from_utf8(name.to_vec()).expect("a name of text"), value, rest)
+}
+
 /// Says HELLO as HAProxy does and gives what the agent announces.
-async fn hello(connection: &mut Connection, healthcheck: bool) -> HashMap<String, TypedData> {
+async fn hello(connection: &mut UnixStream, healthcheck: bool) -> HashMap<String, TypedData> {
     let payload = HaproxyHello {
         supported_versions: vec![Version::new(2, 0, 0)],
         max_frame_size: 131_068,
@@ -37,15 +63,20 @@ async fn hello(connection: &mut Connection, healthcheck: bool) -> HashMap<String
         engine_id: Some("test".to_owned()),
     };
     let frame = HaproxyHelloFrame { metadata: metadata(0, 0), payload };
-    connection.send(Box::new(frame)).await.expect("sending HELLO");
+    connection.write_all(&frame.serialize().expect("a frame")).await.expect("sending HELLO");
     let answer = next(connection).await.expect("an answer to HELLO");
-    assert_eq!(*answer.frame_type(), FrameType::AgentHello);
-    let FramePayload::KVList(said) = answer.payload() else { panic!("a HELLO is a list of keys and values") };
+    assert_eq!((answer.kind, answer.ids), (FrameType::AgentHello.to_u8(), (0, 0)));
+    let (mut said, mut rest) = (HashMap::new(), answer.payload.as_slice());
+    while !rest.is_empty() {
+        let (name, value, behind) = pair(rest);
+        said.insert(name, value);
+        rest = behind;
+    }
     said
 }
 
-/// Sends a NOTIFY. The crate decodes lists of messages and does not encode them; its varints and typed data are used.
-async fn notify(connection: &mut Connection, stream_id: u64, frame_id: u64, message: &Message) {
+/// Sends a NOTIFY.
+async fn notify(connection: &mut UnixStream, stream_id: u64, frame_id: u64, message: &Message) {
     let mut frame = vec![FrameType::Notify.to_u8()];
     metadata(stream_id, frame_id).write_to(&mut frame);
     let text = |text: &str, out: &mut Vec<u8>| {
@@ -59,11 +90,7 @@ async fn notify(connection: &mut Connection, stream_id: u64, frame_id: u64, mess
         value.to_bytes(&mut frame);
     }
     let length = u32::try_from(frame.len()).expect("a small frame").to_be_bytes();
-    connection.get_mut().write_all(&[length.as_slice(), &frame].concat()).await.expect("sending");
-}
-
-async fn next(connection: &mut Connection) -> Option<Box<dyn SpopFrame>> {
-    tokio::time::timeout(Duration::from_secs(5), connection.next()).await.expect("an answer in 5 s").map(|f| f.expect("a frame"))
+    connection.write_all(&[length.as_slice(), &frame].concat()).await.expect("sending");
 }
 
 fn request(application: &str, query: &str) -> Message {
@@ -89,19 +116,17 @@ fn request(application: &str, query: &str) -> Message {
 }
 
 /// Reads an ACK: the ids it answers and the variables it sets.
-async fn ack(connection: &mut Connection) -> ((u64, u64), HashMap<String, TypedData>) {
-    let frame = next(connection).await.expect("an ACK");
-    assert_eq!(*frame.frame_type(), FrameType::Ack);
-    let FramePayload::ListOfActions(actions) = frame.payload() else { panic!("an ACK is a list of actions") };
-    let set = actions
-        .iter()
-        .map(|a| match a {
-            Action::SetVar { name, value, .. } => (name.clone(), value.clone()),
-            Action::UnSetVar { name, .. } => panic!("unset of {name}"),
-        })
-        .collect();
-    let metadata = frame.metadata();
-    ((metadata.stream_id, metadata.frame_id), set)
+async fn ack(connection: &mut UnixStream) -> ((u64, u64), HashMap<String, TypedData>) {
+    let answer = next(connection).await.expect("an ACK");
+    assert_eq!(answer.kind, FrameType::Ack.to_u8());
+    let (mut set, mut rest) = (HashMap::new(), answer.payload.as_slice());
+    while !rest.is_empty() {
+        assert_eq!(rest[..3], [1, 3, 2], "set a variable of the transaction");
+        let (name, value, behind) = pair(&rest[3..]);
+        set.insert(name, value);
+        rest = behind;
+    }
+    (answer.ids, set)
 }
 
 fn is(variables: &HashMap<String, TypedData>, name: &str, want: &str) -> bool {

@@ -116,7 +116,7 @@ async fn hosts(stack: &Stack) {
             })),
         )
         .await;
-    assert_eq!((taken.status, taken.pointers()), (422, vec!["/hostnames/0"]), "and keeps its hostnames");
+    assert_eq!((taken.status, taken.pointers()), (409, vec!["/hostnames/0"]), "and keeps its hostnames");
     stack.patch_live("/api/v1/vhosts/wild", json!({ "enabled": true })).await;
     assert_eq!(get("/").send(stack.http, "a.wild.test").await.status, 200);
 }
