@@ -103,7 +103,7 @@ fn whole(body: &[u8], faults: &mut Faults) -> Result<Vec<Entry>, Problem> {
     let whole: Whole<'_> = structure(body)?;
     if whole.next_cursor.is_some() {
         let detail = "this is one page of several: writing it would lose the others; write them all";
-        return Err(crate::domain::Error::invalid("/next_cursor", "invalid", detail).into());
+        return Err(crate::domain::Error::invalid("/next_cursor", "invalid_value", detail).into());
     }
     Ok(entries(&whole.items, "/items", faults))
 }
@@ -126,11 +126,7 @@ fn entries(items: &[&RawValue], pointer: &str, faults: &mut Faults) -> Vec<Entry
 /// Parses one item; the error is the pointer inside it, a code and a detail.
 fn item<T: DeserializeOwned>(raw: &RawValue) -> Result<T, (String, &'static str, String)> {
     let mut deserializer = serde_json::Deserializer::from_str(raw.get());
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = pointer(error.path());
-        let (code, detail) = describe(error.inner());
-        (pointer, code, detail)
-    })
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| describe(&error))
 }
 
 /// A body of ours, with faults of the syntax (400) told from faults of the content (422).
@@ -138,8 +134,8 @@ fn structure<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {
-            let (code, detail) = describe(error.inner());
-            return crate::domain::Error::invalid(pointer(error.path()), code, detail).into();
+            let (pointer, code, detail) = describe(&error);
+            return crate::domain::Error::invalid(pointer, code, detail).into();
         }
         json::problem(error.inner())
     })?;
@@ -147,21 +143,22 @@ fn structure<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-fn describe(error: &serde_json::Error) -> (&'static str, String) {
-    let text = error.to_string();
+/// The place of a fault inside what was parsed, its code (as `service` gives them), and what it is.
+fn describe(error: &serde_path_to_error::Error<serde_json::Error>) -> (String, &'static str, String) {
+    let mut pointer = pointer(error.path());
+    let text = error.inner().to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-    let code = if what.starts_with("missing field") {
-        "required"
-    } else if what.starts_with("unknown field") {
-        "unknown_field"
-    } else if what.starts_with("duplicate field") {
-        "duplicate"
-    } else if what.starts_with("invalid type") {
-        "type"
-    } else {
-        "invalid"
+    if let Some(field) = what.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        pointer.push_str(&format!("/{field}"));
+        return (pointer, "missing_field", format!("`{field}` is required"));
+    }
+    let code = match what {
+        _ if what.starts_with("unknown field") => "unknown_field",
+        _ if what.starts_with("duplicate field") => "duplicate",
+        _ if what.starts_with("invalid type") => "invalid_type",
+        _ => "invalid_value",
     };
-    (code, what.to_owned())
+    (pointer, code, what.to_owned())
 }
 
 /// RFC 6901.
@@ -230,7 +227,7 @@ fn lines(
                 out.push(entry);
             }
             Err((column, detail)) => {
-                let error = FieldError::new("", "invalid", format!("line {line}: {detail}"));
+                let error = FieldError::new("", "invalid_value", format!("line {line}: {detail}"));
                 faults.add(FieldError { line: Some(line), column: u32::try_from(column).ok(), ..error });
             }
         }

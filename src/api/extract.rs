@@ -187,6 +187,6 @@ async fn object(request: Request, allowed: &'static [&'static str]) -> Result<Va
             members.remove("meta");
             Ok(value)
         }
-        _ => Err(crate::domain::Error::invalid("", "type", "an object is wanted").into()),
+        _ => Err(crate::domain::Error::invalid("", "invalid_type", "an object is wanted").into()),
     }
 }

@@ -51,6 +51,7 @@ pub fn base() -> OpenApi {
 
 /// The document, typed.
 pub fn openapi() -> OpenApi {
+    // Never otherwise: a test reads the document back.
     serde_json::from_value(document()).unwrap_or_else(|_| router::routes().into_openapi())
 }
 
@@ -63,21 +64,18 @@ pub fn openapi_json() -> String {
 
 fn document() -> Value {
     let text = serde_json::to_string(&router::routes().into_openapi()).unwrap_or_default();
-    // `Page<Represented<Vhost>>` and its like, by the names that clients should see.
-    let text = ["Vhost", "Policy", "IpList", "Entry"].iter().fold(text, |text, name| text.replace(&format!("Page_{name}Representation"), &format!("{name}Page")));
-    let text = text.replace("Page_RevisionInfo", "RevisionPage").replace("Feed_Deployment", "DeploymentPage");
-    let text = ["Exclusion", "CustomRule", "Server"]
-        .iter()
-        .fold(text, |text, name| text.replace(&format!("Elements_{name}Representation"), &format!("{name}List")));
-    let mut document: Value = serde_json::from_str(&text.replace("{*path}", "{path}")).unwrap_or_default();
+    let mut document: Value = serde_json::from_str(&names(text).replace("{*path}", "{path}")).unwrap_or_default();
     document["security"] = json!([{ "bearer": [] }]);
     let mut schemas = document["components"]["schemas"].take();
     if let Some(schemas) = schemas.as_object_mut() {
+        schemas.remove("i64");
+        pages(schemas);
         patches(schemas);
         representations(schemas);
         read_only(schemas);
     }
     document["components"]["schemas"] = schemas;
+    revisions(&mut document);
     document["components"]["headers"] = headers();
     document["components"]["responses"] = problems();
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
@@ -88,8 +86,29 @@ fn document() -> Value {
     document
 }
 
+/// The kinds, and the elements of their keyed arrays with their keys.
+const KINDS: [&str; 3] = ["Vhost", "Policy", "IpList"];
+const ELEMENTS: [(&str, &str); 3] = [("Exclusion", "id"), ("CustomRule", "id"), ("Server", "name")];
+
+/// `Page_VhostRepresentation_Vhost` and its like, by the names that clients should see.
+fn names(mut text: String) -> String {
+    for kind in KINDS {
+        text = text.replace(&format!("{kind}Representation_{kind}"), &format!("{kind}Representation"));
+        text = text.replace(&format!("Page_{kind}Representation"), &format!("{kind}Page"));
+    }
+    for (element, _) in ELEMENTS {
+        text = text.replace(&format!("{element}Representation_{element}"), &format!("{element}Representation"));
+        text = text.replace(&format!("Elements_{element}Representation"), &format!("{element}List"));
+    }
+    text = text.replace("Page_EntryRepresentation", "EntryPage").replace("Page_RevisionInfo", "RevisionPage");
+    text.replace("Feed_Deployment", "DeploymentPage")
+}
+
 /// What the callers of an operation must know that no handler says.
 fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
+    if let Some(name) = operation.pointer_mut("/requestBody/content/application~1merge-patch+json/schema/$ref") {
+        *name = format!("{}Patch", name.as_str().unwrap_or_default()).into();
+    }
     let public = guard::PUBLIC.contains(&path);
     let writes = matches!(method, "put" | "patch" | "post" | "delete");
     let conditional = matches!(method, "put" | "patch" | "delete");
@@ -108,7 +127,12 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
     }
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let mut names = vec!["X-Request-Id"];
-        if tagged && status != "204" && !path.ends_with("/status") && (reads_one || writes || path.ends_with("/entries")) && method != "delete" {
+        if tagged
+            && status != "204"
+            && !path.ends_with("/status")
+            && (reads_one || writes || path.ends_with("/entries"))
+            && method != "delete"
+        {
             names.push("ETag");
         }
         if writes {
@@ -120,7 +144,8 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
         if matches!(status.as_str(), "201" | "202") {
             names.push("Location");
         }
-        response["headers"] = names.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect();
+        response["headers"] =
+            names.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect();
     }
     let mut codes: Vec<(u16, bool)> = vec![
         (400, true),
@@ -157,13 +182,13 @@ fn parameter(operation: &mut Value, name: &str, description: &str) {
 
 fn headers() -> Value {
     let text = |description: &str| json!({ "description": description, "schema": { "type": "string" } });
-    let number = |description: &str| json!({ "description": description, "schema": { "type": "integer", "format": "int64", "minimum": 0 } });
+    let number =
+        |description: &str| json!({ "description": description, "schema": { "type": "integer", "format": "int64", "minimum": 0 } });
     json!({
         "ETag": text("The revision that last changed the object, in quotes: send it as `If-Match`."),
         "Location": text("201: the new resource. 202: the deployment (or, before there is one, the revision) to look at."),
         "X-Request-Id": text("Names the request in our log."),
         "WWW-Authenticate": text("`Bearer`."),
-        "Allow": text("The methods that the path takes."),
         "Retry-After": number("Seconds after which to try again."),
         "Guard-Proxy-Revision": number("The revision that the write made; where nothing changed, the one that last changed the object."),
         "Guard-Proxy-Live-Revision": number("With `wait=live`: the newest live revision, which contains that of the write."),
@@ -185,7 +210,6 @@ fn problems() -> Value {
         let mut names = vec!["X-Request-Id"];
         match status {
             401 => names.push("WWW-Authenticate"),
-            405 => names.push("Allow"),
             412 => names.push("ETag"),
             503 => names.push("Retry-After"),
             _ => {}
@@ -208,11 +232,47 @@ fn referenced(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.strip_prefix(PREFIX)
 }
 
+/// Items of pages by their name, where utoipa writes them out.
+fn pages(schemas: &mut Schemas) {
+    let lists = KINDS.iter().map(|kind| (format!("{kind}Page"), format!("{kind}Representation")));
+    let elements = ELEMENTS.iter().map(|(element, _)| (format!("{element}List"), format!("{element}Representation")));
+    let others = [("EntryPage", "EntryRepresentation"), ("RevisionPage", "RevisionInfo"), ("DeploymentPage", "Deployment")];
+    let others = others.iter().map(|(page, item)| ((*page).to_owned(), (*item).to_owned()));
+    for (page, item) in lists.chain(elements).chain(others) {
+        if let Some(items) = schemas.get_mut(&page).and_then(|page| page.pointer_mut("/properties/items/items")) {
+            *items = json!({ "$ref": format!("{PREFIX}{item}") });
+        }
+    }
+    if let Some(data) = schemas.get_mut("StreamEvent").and_then(|event| event["properties"].get_mut("data")) {
+        data["type"] = "object".into();
+        data["additionalProperties"] = true.into();
+    }
+    // Only ever answered: what may be null is there all the same.
+    if let Some(deployment) = schemas.get_mut("Deployment") {
+        deployment["required"] = deployment["properties"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    }
+}
+
+/// The number of a revision, where utoipa takes the alias for a schema of its own.
+fn revisions(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.get("$ref").is_some_and(|name| *name == format!("{PREFIX}i64")) {
+                members.remove("$ref");
+                members.insert("type".into(), "integer".into());
+                members.insert("format".into(), "int64".into());
+                members.insert("minimum".into(), 0.into());
+            }
+            members.values_mut().for_each(revisions);
+        }
+        Value::Array(items) => items.iter_mut().for_each(revisions),
+        _ => {}
+    }
+}
+
 /// `XPatch` for each schema that a merge patch changes: no member is required, each may be null, objects inside are patches again.
 fn patches(schemas: &mut Schemas) {
-    for name in ["Vhost", "Policy", "IpList", "Exclusion", "CustomRule", "Server"] {
-        patch(schemas, name);
-    }
+    KINDS.into_iter().chain(ELEMENTS.map(|(name, _)| name)).for_each(|name| _ = patch(schemas, name));
 }
 
 fn patch(schemas: &mut Schemas, name: &str) -> Option<String> {
@@ -253,12 +313,29 @@ fn nullable(property: &mut Value) {
 
 /// Gives what is answered schemas of its own, in which every member is required, where what is written leaves some to defaults.
 fn representations(schemas: &mut Schemas) {
-    for name in ["VhostRepresentation", "PolicyRepresentation", "IpListRepresentation", "ExclusionRepresentation", "CustomRuleRepresentation", "ServerRepresentation"] {
-        let Some(mut schema) = schemas.get(name).cloned() else { continue };
+    for name in KINDS.into_iter().chain(ELEMENTS.map(|(name, _)| name)).map(|name| format!("{name}Representation")) {
+        let Some(mut schema) = schemas.get(&name).cloned() else { continue };
         if let Some(properties) = schema["properties"].as_object_mut() {
             properties.values_mut().for_each(|property| answered(schemas, property));
         }
-        schemas.insert(name.to_owned(), schema);
+        schemas.insert(name, schema);
+    }
+    // Keys may be left to us on writing; they are there on reading.
+    for (element, key) in ELEMENTS {
+        for name in [format!("{element}Representation"), format!("Answered{element}")] {
+            if let Some(key) = schemas.get_mut(&name).and_then(|schema| schema["properties"].get_mut(key)) {
+                not_null(key);
+            }
+        }
+    }
+}
+
+fn not_null(property: &mut Value) {
+    if let Some(types) = property["type"].as_array() {
+        let kept = types.iter().find(|kind| *kind != "null").cloned().unwrap_or_default();
+        property["type"] = kept;
+    } else if let Some(some) = property["oneOf"].as_array().and_then(|all| all.iter().find(|one| one["type"] != "null")).cloned() {
+        *property = some;
     }
 }
 

@@ -63,7 +63,9 @@ pub fn binding(list: &str, filter: &impl Serialize) -> Result<String, Problem> {
 }
 
 pub fn encode<K: Serialize>(binding: &str, key: K) -> Result<String, Problem> {
-    serde_json::to_vec(&Cursor { d: binding.to_owned(), k: key }).map(|bytes| hex(&bytes)).map_err(|error| Problem::internal(error.to_string()))
+    serde_json::to_vec(&Cursor { d: binding.to_owned(), k: key })
+        .map(|bytes| hex(&bytes))
+        .map_err(|error| Problem::internal(error.to_string()))
 }
 
 pub fn decode<K: DeserializeOwned>(binding: &str, cursor: Option<&str>) -> Result<Option<K>, Problem> {

@@ -34,6 +34,7 @@ struct Inner {
 
 /// Members that only some codes have.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = ProblemMembers)]
 pub struct Members {
     /// `invalid_json`: the 1-based line of the fault.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,7 +156,8 @@ impl Problem {
     pub fn from_status(status: StatusCode, headers: &HeaderMap) -> Self {
         match status {
             StatusCode::METHOD_NOT_ALLOWED => {
-                let problem = Self::new(Code::MethodNotAllowed, "this path does not take this method; the Allow header names those it takes");
+                let problem =
+                    Self::new(Code::MethodNotAllowed, "this path does not take this method; the Allow header names those it takes");
                 match headers.get(ALLOW) {
                     Some(allow) => problem.header(ALLOW, allow.clone()),
                     None => problem,
@@ -255,9 +257,7 @@ impl From<Error> for Problem {
             Error::Unauthenticated => Self::new(Code::Unauthenticated, detail),
             Error::Forbidden => Self::new(Code::Forbidden, detail),
             Error::Conflict(_) => Self::new(Code::Conflict, detail),
-            Error::Unavailable(internal) => {
-                Self::new(Code::Unavailable, "something that this needs is away; try again in a while").logged(internal)
-            }
+            Error::Unavailable(_) => Self::new(Code::Unavailable, detail),
             Error::Internal(internal) => Self::internal(internal),
         }
     }

@@ -190,7 +190,10 @@ type Entries = BTreeMap<Network, Entry>;
 
 /// Digests of the entries of IP lists, kept as long as the entries are the same ones.
 #[derive(Default)]
-pub struct Digests(Mutex<HashMap<Name, (Weak<Entries>, Arc<str>)>>);
+pub struct Digests(Mutex<HashMap<Name, Digested>>);
+
+/// The entries, as long as anybody holds them, and their digest.
+type Digested = (Weak<Entries>, Arc<str>);
 
 impl Digests {
     fn of(&self, list: &Name, entries: &Arc<Entries>) -> Arc<str> {
@@ -214,7 +217,8 @@ fn digest(entries: &Entries) -> String {
     let mut line = String::new();
     for entry in entries.values() {
         line.clear();
-        let expires = entry.expires_at.and_then(|at| at.to_offset(time::UtcOffset::UTC).format(&time::format_description::well_known::Rfc3339).ok());
+        let expires =
+            entry.expires_at.and_then(|at| at.to_offset(time::UtcOffset::UTC).format(&time::format_description::well_known::Rfc3339).ok());
         // Writing into a string cannot fail.
         let _ = writeln!(line, "{}\t{}\t{}", entry.network, expires.unwrap_or_default(), entry.comment);
         hash.update(line.as_bytes());

@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
 
+use super::codes::Code;
 use super::etag;
 use super::extract::{Asker, Query, WriteParams};
 use super::problem::Problem;
@@ -68,7 +69,7 @@ impl Write {
         let task = tokio::spawn(async move { service.write(&caller, operation, precondition, &message).await });
         let written = match task.await {
             Ok(Ok(written)) => written,
-            Ok(Err(error)) => return Err(stale(error, current)),
+            Ok(Err(error)) => return Err(stale(error, precondition, current)),
             Err(error) => return Err(Problem::internal(format!("a write ended early: {error}"))),
         };
         let waited = match self.params.wait {
@@ -80,19 +81,26 @@ impl Write {
         };
         if let Some(Waited::Refused { deployment }) = waited {
             let revision = written.revision;
-            return Err(Error::RevisionRefused { revision, deployment: deployment.id, said: deployment.said, errors: deployment.errors }.into());
+            return Err(
+                Error::RevisionRefused { revision, deployment: deployment.id, said: deployment.said, errors: deployment.errors }.into()
+            );
         }
         Ok(Committed { written, waited })
     }
 }
 
 /// 412 goes with the representation as it is now.
-fn stale(error: Error, current: impl FnOnce() -> Option<Current>) -> Problem {
-    let wants_current = matches!(error, Error::Stale { .. } | Error::AlreadyExists { .. });
-    let problem = Problem::from(error);
-    match wants_current.then(current).flatten() {
-        Some((revision, json)) => problem.current(revision, Some(json)),
-        None => problem,
+fn stale(error: Error, precondition: Precondition, current: impl FnOnce() -> Option<Current>) -> Problem {
+    let current = match error {
+        Error::Stale { .. } | Error::AlreadyExists { .. } => current(),
+        // An element that exists already has no kind to name.
+        Error::Conflict(_) if precondition == Precondition::Absent => current(),
+        _ => None,
+    };
+    match (error, current) {
+        (Error::Conflict(detail), Some((revision, json))) => Problem::new(Code::AlreadyExists, detail).current(revision, Some(json)),
+        (error, Some((revision, json))) => Problem::from(error).current(revision, Some(json)),
+        (error, None) => error.into(),
     }
 }
 
@@ -133,5 +141,5 @@ pub fn vanished() -> Problem {
 
 /// A name in the path of a write. One that cannot be is a fault of the resource, not a missing page.
 pub fn name(text: &str) -> Result<crate::domain::Name, Problem> {
-    crate::domain::Name::parse(text).map_err(|detail| Error::invalid("/name", "invalid", detail).into())
+    crate::domain::Name::parse(text).map_err(|detail| Error::invalid("/name", "invalid_value", detail).into())
 }

@@ -117,7 +117,7 @@ fn problems() {
         (Error::Unauthenticated, 401, "unauthenticated"),
         (Error::Forbidden, 403, "forbidden"),
         (Error::Conflict("no".into()), 409, "conflict"),
-        (Error::Unavailable("host=db password=secret".into()), 503, "unavailable"),
+        (Error::Unavailable("the database is away".into()), 503, "unavailable"),
         (Error::Internal("host=db password=secret".into()), 500, "internal"),
     ];
     for (error, status, code) in cases {
@@ -130,7 +130,9 @@ fn problems() {
         assert!(!problem.to_string().contains("secret"), "{problem}");
         assert!(!problem["detail"].as_str().unwrap().is_empty());
         match code {
-            "precondition_failed" => assert_eq!((&problem["current"]["name"], &headers["etag"]), (&json!("a"), &HeaderValue::from_static("\"7\""))),
+            "precondition_failed" => {
+                assert_eq!((&problem["current"]["name"], &headers["etag"]), (&json!("a"), &HeaderValue::from_static("\"7\"")))
+            }
             "in_use" => assert_eq!(problem["used_by"], json!(["a", "b"])),
             "unauthenticated" => assert!(headers.contains_key("www-authenticate")),
             "unavailable" => assert!(headers.contains_key("retry-after")),
@@ -175,10 +177,10 @@ fn entries_as_text() {
     assert_eq!(
         faults(Format::Text, wrong),
         [
-            fault("", "invalid", 2, 3),
-            fault("", "invalid", 3, 1),
+            fault("", "invalid_value", 2, 3),
+            fault("", "invalid_value", 3, 1),
             fault("/items/1/network", "duplicate", 4, 0),
-            fault("", "invalid", 5, 12)
+            fault("", "invalid_value", 5, 12)
         ]
     );
     let (status, _, problem) = rendered(entry_text::parse(Format::Text, b"10.0.0.1\n\xff\n").unwrap_err());
@@ -195,10 +197,15 @@ fn entries_as_csv() {
     let wrong = "network,comment\n10.0.0.1,\"open\n10.0.0.300,x\n10.0.0.2,x,y\n10.0.0.3,\"a\"b\n";
     assert_eq!(
         faults(Format::Csv, wrong),
-        [fault("", "invalid", 2, 10), fault("", "invalid", 3, 1), fault("", "invalid", 4, 12), fault("", "invalid", 5, 13)]
+        [
+            fault("", "invalid_value", 2, 10),
+            fault("", "invalid_value", 3, 1),
+            fault("", "invalid_value", 4, 12),
+            fault("", "invalid_value", 5, 13)
+        ]
     );
-    assert_eq!(faults(Format::Csv, "network,colour\n10.0.0.1,red\n")[0], fault("", "invalid", 1, 9));
-    assert_eq!(faults(Format::Csv, "10.0.0.1,x,tomorrow\n"), [fault("", "invalid", 1, 12)]);
+    assert_eq!(faults(Format::Csv, "network,colour\n10.0.0.1,red\n")[0], fault("", "invalid_value", 1, 9));
+    assert_eq!(faults(Format::Csv, "10.0.0.1,x,tomorrow\n"), [fault("", "invalid_value", 1, 12)]);
 }
 
 #[test]
@@ -212,13 +219,13 @@ fn entries_as_json() {
     assert_eq!(
         faults(Format::Json, wrong),
         [
-            fault("/0/network", "invalid", 0, 0),
+            fault("/0/network", "invalid_value", 0, 0),
             fault("/1/colour", "unknown_field", 0, 0),
-            fault("/2", "required", 0, 0),
-            fault("/3/network", "type", 0, 0),
-            fault("/4", "type", 0, 0),
+            fault("/2/network", "missing_field", 0, 0),
+            fault("/3/network", "invalid_type", 0, 0),
+            fault("/4", "invalid_type", 0, 0),
             fault("/6/network", "duplicate", 0, 0),
-            fault("/7/comment", "invalid", 0, 0),
+            fault("/7/comment", "invalid_value", 0, 0),
         ]
     );
     assert_eq!(faults(Format::Json, r#"{"items":[{"network":"x"}]}"#)[0].0, "/items/0/network");

@@ -21,12 +21,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 /// List a policy's custom rules
 #[utoipa::path(get, path = "/api/v1/policies/{policy}/custom-rules", operation_id = "list_custom_rules", tag = "policies", params(("policy" = Name, Path)),
     responses((status = 200, description = "All of them, in their order.", body = Elements<RepresentedElement<CustomRule>>)))]
-async fn list(
-    State(state): State<ApiState>,
-    asker: Asker,
-    Path(owner): Path<String>,
-    _: Query<NoParams>,
-) -> Result<Response, Problem> {
+async fn list(State(state): State<ApiState>, asker: Asker, Path(owner): Path<String>, _: Query<NoParams>) -> Result<Response, Problem> {
     elements::list::<CustomRule>(&state, &asker, &owner)
 }
 
@@ -85,10 +80,6 @@ async fn patch(
     responses(
         (status = 202, description = "Committed, and not live before the time to wait was over."),
         (status = 204, description = "Deleted.")))]
-async fn delete(
-    State(state): State<ApiState>,
-    Path((owner, key)): Path<(String, String)>,
-    write: Write,
-) -> Result<Response, Problem> {
+async fn delete(State(state): State<ApiState>, Path((owner, key)): Path<(String, String)>, write: Write) -> Result<Response, Problem> {
     elements::delete::<CustomRule>(&state, &write, &owner, key).await
 }

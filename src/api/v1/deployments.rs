@@ -47,7 +47,8 @@ async fn list(State(state): State<ApiState>, asker: Asker, Query(params): Query<
     let bound = page::binding("deployments", &params)?;
     let before = page::decode::<Uuid>(&bound, params.cursor.as_deref())?;
     let mut items = state.service.deployments(&asker, before, &params.state, limit + 1).await?;
-    let more = items.len() > limit;
+    // The service gives 500 at most: then a full page may be the last one.
+    let more = items.len() > limit || items.len() == page::MOST as usize;
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| more).map(|last| page::encode(&bound, last.id)).transpose()?;
     json(StatusCode::OK, &Feed { items, next_cursor })

@@ -12,7 +12,10 @@ use crate::api::problem::Problem;
 use crate::api::schema::RepresentedElement;
 use crate::api::state::ApiState;
 use crate::api::write::Write;
-use crate::domain::{Name, rule::{Exclusion, ExclusionId}};
+use crate::domain::{
+    Name,
+    rule::{Exclusion, ExclusionId},
+};
 
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, put, patch, delete))
@@ -21,12 +24,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 /// List a policy's exclusions
 #[utoipa::path(get, path = "/api/v1/policies/{policy}/exclusions", operation_id = "list_exclusions", tag = "policies", params(("policy" = Name, Path)),
     responses((status = 200, description = "All of them, in their order.", body = Elements<RepresentedElement<Exclusion>>)))]
-async fn list(
-    State(state): State<ApiState>,
-    asker: Asker,
-    Path(owner): Path<String>,
-    _: Query<NoParams>,
-) -> Result<Response, Problem> {
+async fn list(State(state): State<ApiState>, asker: Asker, Path(owner): Path<String>, _: Query<NoParams>) -> Result<Response, Problem> {
     elements::list::<Exclusion>(&state, &asker, &owner)
 }
 
@@ -85,10 +83,6 @@ async fn patch(
     responses(
         (status = 202, description = "Committed, and not live before the time to wait was over."),
         (status = 204, description = "Deleted.")))]
-async fn delete(
-    State(state): State<ApiState>,
-    Path((owner, key)): Path<(String, String)>,
-    write: Write,
-) -> Result<Response, Problem> {
+async fn delete(State(state): State<ApiState>, Path((owner, key)): Path<(String, String)>, write: Write) -> Result<Response, Problem> {
     elements::delete::<Exclusion>(&state, &write, &owner, key).await
 }

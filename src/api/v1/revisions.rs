@@ -85,7 +85,12 @@ pub struct FileList {
 #[utoipa::path(get, path = "/api/v1/revisions/{revision}/files", operation_id = "list_revision_files", tag = "revisions",
     params(("revision" = i64, Path, minimum = 1)),
     responses((status = 200, description = "The files.", body = FileList)))]
-async fn files(State(state): State<ApiState>, asker: Asker, Path(revision): Path<Revision>, _: Query<NoParams>) -> Result<Response, Problem> {
+async fn files(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Path(revision): Path<Revision>,
+    _: Query<NoParams>,
+) -> Result<Response, Problem> {
     let files = state.service.files_at(&asker, revision).await?;
     let info = |(path, text): (String, String)| FileInfo { size: text.len(), digest: hex(&Sha256::digest(text.as_bytes())), path };
     let items: Vec<_> = files.into_iter().map(info).collect();

@@ -61,12 +61,13 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<(), Failure>
             Ok(ready) => demo.attend(&arguments, &state, &ready, &stop).await,
             Err(failure) => Err(failure),
         },
-        // Before everything was up: nothing to say but that it stops.
-        () = stop.cancelled() => Ok(()),
+        () = stop.cancelled() => Err(Failure::user("stopped before everything was up")),
     };
-    let began = Instant::now();
+    let (began, started) = (Instant::now(), !demo.children.is_empty());
     demo.stop().await;
-    printer.step("stopped", began.elapsed());
+    if started {
+        printer.step("stopped", began.elapsed());
+    }
     outcome
 }
 
