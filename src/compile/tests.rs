@@ -92,11 +92,19 @@ fn a_disabled_vhost_keeps_its_hosts_and_backend_and_has_no_row() {
 #[test]
 fn policies_that_differ_in_values_share_a_rule_set_and_unused_ones_have_none() {
     let mut snapshot = one();
-    put_policy(&mut snapshot, 2, json!({"name": "q", "paranoia": {"blocking": 4}, "allowed_methods": ["DELETE", "PATCH", "PUT", "OPTIONS", "POST", "HEAD", "GET"]}));
+    put_policy(
+        &mut snapshot,
+        2,
+        json!({"name": "q", "paranoia": {"blocking": 4}, "allowed_methods": ["DELETE", "PATCH", "PUT", "OPTIONS", "POST", "HEAD", "GET"]}),
+    );
     put_policy(&mut snapshot, 3, json!({"name": "r", "allowed_methods": ["GET"]}));
     put_policy(&mut snapshot, 4, json!({"name": "unused", "allowed_methods": ["POST"]}));
     for (number, policy) in [(2, "q"), (3, "r")] {
-        put_vhost(&mut snapshot, number, json!({"name": policy, "hostnames": [format!("{policy}.test")], "policy": policy, "upstream": upstream()}));
+        put_vhost(
+            &mut snapshot,
+            number,
+            json!({"name": policy, "hostnames": [format!("{policy}.test")], "policy": policy, "upstream": upstream()}),
+        );
     }
     let desired = compiled(&snapshot);
     let policies: Vec<Vec<&str>> = desired.rulesets.values().map(|r| r.policies.iter().map(|name| name.as_str()).collect()).collect();

@@ -101,10 +101,7 @@ fn whole_families() {
 fn probes_expect_what_the_map_says() {
     let desired = compiled(&snapshot(&["203.0.113.0/24", "2001:db8:bad::/48"], &["203.0.113.0/25", "10.0.0.0/8"], &["10.9.0.0/16"]));
     let clients: Vec<String> = desired.probes[&name("a")].clients.iter().map(|(client, verdict)| format!("{client} {verdict}")).collect();
-    assert_eq!(
-        clients,
-        ["203.0.113.1 deny", "2001:db8:bad:: deny", "10.0.0.1 allow", "10.9.0.1 trust", "198.51.100.77 deny"],
-    );
+    assert_eq!(clients, ["203.0.113.1 deny", "2001:db8:bad:: deny", "10.0.0.1 allow", "10.9.0.1 trust", "198.51.100.77 deny"],);
 }
 
 fn network() -> impl Strategy<Value = String> {

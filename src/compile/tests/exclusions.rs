@@ -8,9 +8,12 @@ fn policy(value: serde_json::Value) -> Policy {
     serde_json::from_value::<Policy>(value).unwrap().complete().unwrap()
 }
 
-fn lines(value: serde_json::Value) -> (Vec<(String, String)>, Vec<(String, String)>) {
+/// Lines with their pointers.
+type Lines = Vec<(String, String)>;
+
+fn lines(value: serde_json::Value) -> (Lines, Lines) {
     let ruleset = ruleset_of(&policy(value), NOW).unwrap();
-    let pairs = |lines: &[SecLangLine]| lines.iter().map(|line| (line.text.clone(), line.pointer.clone())).collect();
+    let pairs = |lines: &[SecLangLine]| -> Lines { lines.iter().map(|line| (line.text.clone(), line.pointer.clone())).collect() };
     (pairs(&ruleset.source.before_crs), pairs(&ruleset.source.after_crs))
 }
 
@@ -71,7 +74,7 @@ fn path_exclusions_come_before_custom_rules_and_directives_behind_them() {
         "custom_rules": [rule(190_005, "after"), rule(190_001, "before"), rule(190_002, "before")],
         "exclusions": [{"rule": {"id": 190_001}, "path": {"prefix": "/x"}}, {"rule": {"id": 190_005}}, {"rule": {"id": 190_009}}],
     }));
-    let pointers = |lines: &[(String, String)]| lines.iter().map(|(_, pointer)| pointer.clone()).collect::<Vec<_>>();
+    let pointers = |lines: &Lines| lines.iter().map(|(_, pointer)| pointer.clone()).collect::<Vec<_>>();
     assert_eq!(pointers(&before), ["/exclusions", "/exclusions/0", "/exclusions/0", "/custom_rules/1", "/custom_rules/2"]);
     // 190009 is not loaded, and Coraza would refuse an update of its targets
     assert_eq!(pointers(&after), ["/custom_rules/0", "/exclusions/1"]);
