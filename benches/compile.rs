@@ -20,7 +20,11 @@ fn main() {
     measure("render, after the same", || render(&desired, &node, Some(&bundle)).expect("renders"));
     measure("compile and render, nothing known", || render(&compile(&snapshot, &node, now), &node, None).expect("renders"));
     measure("compile and render, after the same", || render(&compile(&snapshot, &node, now), &node, Some(&bundle)).expect("renders"));
-    println!("haproxy.cfg {} bytes, all files {} bytes", bundle.files["haproxy.cfg"].len(), bundle.files.values().map(|f| f.len()).sum::<usize>());
+    println!(
+        "haproxy.cfg {} bytes, all files {} bytes",
+        bundle.files["haproxy.cfg"].len(),
+        bundle.files.values().map(|f| f.len()).sum::<usize>()
+    );
     for _ in 0..3 {
         println!("haproxy -c {:?}", check(&bundle));
     }

@@ -21,6 +21,8 @@ mod release;
 mod restore;
 mod spoa;
 mod status;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
