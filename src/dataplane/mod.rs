@@ -247,7 +247,7 @@ impl Inner {
     }
 
     fn worker(&self, pid: u32) -> Worker<'_> {
-        Worker::new(&self.haproxy.cli, pid, self.settings.node.inspected_bytes)
+        Worker::new(&self.haproxy.cli, pid)
     }
 }
 

@@ -323,6 +323,16 @@ async fn a_start_picks_up_where_the_last_one_stopped() {
     until("live", || journal.story().last().unwrap() == "3 live").await;
     assert_eq!(engines.applied(), ["3<-?"]);
     running.stop().await;
+
+    // The newest is refused by a process that has seen nothing else: it finds out what it keeps.
+    let engines = Obedient::new();
+    let last = journal.last_deployments().await.unwrap().1.unwrap();
+    *engines.release.lock().unwrap() = Some((3, last.bundle_digest));
+    engines.then(refusal());
+    journal.write(4);
+    let running = Running::start(&journal, &engines);
+    until("kept", || engines.applied() == ["4<-?", "3<-?"]).await;
+    running.stop().await;
 }
 
 #[tokio::test]

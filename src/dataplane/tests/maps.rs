@@ -51,7 +51,7 @@ impl Lab {
     }
 
     fn worker(&self, pid: u32) -> Worker<'_> {
-        Worker::new(&self.haproxy.cli, pid, BUFSIZE)
+        Worker::new(&self.haproxy.cli, pid)
     }
 
     async fn has(&self, pid: u32) -> BTreeMap<MapName, Map> {
