@@ -50,7 +50,12 @@ pub(super) struct Maps {
 
 impl Maps {
     pub fn with_capacity(vhosts: usize) -> Self {
-        Self { hosts: Vec::with_capacity(vhosts), wildcards: Map::new(), live: Vec::with_capacity(vhosts), rows: Vec::with_capacity(vhosts) }
+        Self {
+            hosts: Vec::with_capacity(vhosts),
+            wildcards: Map::new(),
+            live: Vec::with_capacity(vhosts),
+            rows: Vec::with_capacity(vhosts),
+        }
     }
 
     pub fn hostnames(&mut self, vhost: &Vhost, number: u32) {

@@ -180,7 +180,8 @@ fn profile(snapshot: &Snapshot, vhost: &Vhost, problems: &mut Vec<FieldError>) -
         names.iter().enumerate().filter_map(number).collect()
     };
     let access = &vhost.access;
-    let (deny, allow_only, trust) = (numbers("deny", &access.deny), numbers("allow_only", &access.allow_only), numbers("trust", &access.trust));
+    let (deny, allow_only, trust) =
+        (numbers("deny", &access.deny), numbers("allow_only", &access.allow_only), numbers("trust", &access.trust));
     let nobody = allow_only.is_empty() && !access.allow_only.is_empty();
     access::Profile::new(deny, allow_only, trust, nobody)
 }

@@ -55,8 +55,16 @@ pub fn snapshot() -> Snapshot {
             "access": {"deny": ["bad"], "allow_only": ["office"], "trust": ["monitoring"]}, "on_waf_unavailable": "pass"}),
     );
     let upstream = json!({"servers": [{"address": "192.0.2.20", "port": 80}]});
-    put_vhost(&mut out, 2, json!({"name": "plain", "hostnames": ["*.example.org", "[2001:db8::9]", "192.0.2.9"], "policy": "plain", "upstream": upstream}));
-    put_vhost(&mut out, 3, json!({"name": "old", "hostnames": ["old.example.com"], "policy": "off", "upstream": upstream, "enabled": false}));
+    put_vhost(
+        &mut out,
+        2,
+        json!({"name": "plain", "hostnames": ["*.example.org", "[2001:db8::9]", "192.0.2.9"], "policy": "plain", "upstream": upstream}),
+    );
+    put_vhost(
+        &mut out,
+        3,
+        json!({"name": "old", "hostnames": ["old.example.com"], "policy": "off", "upstream": upstream, "enabled": false}),
+    );
     put_vhost(&mut out, 4, json!({"name": "open", "hostnames": ["guard-proxy-probe.example.org"], "policy": "off", "upstream": upstream}));
     out
 }
