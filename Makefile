@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 .DEFAULT_GOAL := help
-.PHONY: help demo test build dev lint fmt docs bench floor clean
+.PHONY: help demo test build dev lint fmt docs sqlx bench floor clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,14 +34,13 @@ docs: ## Write what is generated: settings, OpenAPI document
 	SQLX_OFFLINE=true cargo run --quiet -- openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
 
+sqlx: ## Write .sqlx/, from which queries are checked where there is no database
+	. scripts/lib.sh; trap stop_postgres EXIT; start_postgres; scripts/sqlx-prepare.sh
+
 bench: ## Measure; prints numbers, judges none
-	scripts/setup bench
-	scripts/build release
 	scripts/bench
 
 floor: ## Measure against the floor that the requirements set
-	scripts/setup bench
-	scripts/build release
 	scripts/floor
 
 clean: ## Remove what was built; the demo's state stays

@@ -50,9 +50,10 @@ as_postgres() {
     fi
 }
 
-# start_postgres [SETTING...]: a throw-away cluster on a Unix socket; sets PG_FOLDER, PG_PID and exports DATABASE_URL.
+# start_postgres [SETTING...]: a throw-away cluster on loopback; sets PG_FOLDER, PG_PID and exports DATABASE_URL. Later settings win.
 start_postgres() {
-    local programs arguments=() setting
+    local programs arguments=() setting port
+    port=$(free_port)
     programs=$(postgres_programs) || die "PostgreSQL's server was not found" "scripts/setup installs it"
     PG_FOLDER=$(mktemp -d /tmp/guard-proxy-pg.XXXXXX)
     mkdir "$PG_FOLDER/run"
@@ -62,7 +63,7 @@ start_postgres() {
     chmod 700 "$PG_FOLDER" "$PG_FOLDER/run"
     as_postgres "$programs/initdb" --auth=trust --encoding=UTF8 --locale=C --no-sync --no-instructions \
         --username=guard_proxy --pgdata="$PG_FOLDER/data" >"$PG_FOLDER.log" 2>&1 || { cat "$PG_FOLDER.log" >&2; die "initdb failed"; }
-    for setting in listen_addresses= "unix_socket_directories=$PG_FOLDER/run" fsync=off full_page_writes=off \
+    for setting in listen_addresses=127.0.0.1 "port=$port" "unix_socket_directories=$PG_FOLDER/run" fsync=off full_page_writes=off \
         max_connections=200 shared_buffers=128MB jit=off "$@"; do
         arguments+=(-c "$setting")
     done
@@ -70,12 +71,12 @@ start_postgres() {
     as_postgres "$programs/postgres" -D "$PG_FOLDER/data" "${arguments[@]}" </dev/null >>"$PG_FOLDER.log" 2>&1 &
     local i
     for i in $(seq 200); do
-        if "$programs/pg_isready" -q -h "$PG_FOLDER/run" -U guard_proxy -d postgres 2>/dev/null; then break; fi
+        if "$programs/pg_isready" -q -h 127.0.0.1 -p "$port" -U guard_proxy -d postgres 2>/dev/null; then break; fi
         if [ "$i" = 200 ]; then cat "$PG_FOLDER.log" >&2; die "PostgreSQL does not answer"; fi
         sleep 0.05
     done
     PG_PID=$(head -n 1 "$PG_FOLDER/data/postmaster.pid")
-    export DATABASE_URL="postgres:///postgres?host=$PG_FOLDER/run&user=guard_proxy"
+    export DATABASE_URL="postgres://guard_proxy@127.0.0.1:$port/postgres"
 }
 
 # Stops what start_postgres started. Callable twice.

@@ -8,9 +8,10 @@ macro_rules! codes {
     ($($variant:ident $text:literal $status:literal $title:literal $when:literal,)*) => {
         /// What went wrong. Stable; new ones may come.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
         #[schema(as = ProblemCode)]
         pub enum Code {
-            $(#[doc = $when] #[serde(rename = $text)] $variant,)*
+            $(#[doc = $when] $variant,)*
         }
 
         impl Code {

@@ -1,6 +1,7 @@
 //! What handlers take from requests; every refusal is a problem.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -22,6 +23,9 @@ use crate::service::Caller;
 pub const BODY_LIMIT: usize = 1 << 20;
 /// The same for entries of IP lists.
 pub const ENTRIES_LIMIT: usize = 32 << 20;
+
+/// A body has so long to arrive.
+const BODY_TIME: Duration = Duration::from_secs(60);
 
 /// Who asks: put there by the guard, so that a route that the guard forgot would refuse everybody.
 #[derive(Clone, Debug)]
@@ -147,7 +151,9 @@ pub async fn read(headers: &http::HeaderMap, body: Body, limit: usize) -> Result
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
-    axum::body::to_bytes(body, limit).await.map_err(|error| {
+    let arrived = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, limit)).await;
+    let arrived = arrived.map_err(|_| Problem::new(Code::Timeout, "the body did not arrive within a minute"))?;
+    arrived.map_err(|error| {
         let full = std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
         if full { too_large() } else { Problem::new(Code::BadRequest, "the body broke off") }
     })

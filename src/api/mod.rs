@@ -12,6 +12,7 @@ mod idempotency;
 mod json;
 pub mod metrics;
 pub mod openapi;
+mod openapi_schemas;
 mod page;
 mod problem;
 mod representation;

@@ -56,6 +56,11 @@ struct Cursor<K> {
     k: K,
 }
 
+/// For parameters that a cursor is not bound to. (`skip_serializing` would take them out of the document, too.)
+pub fn not_bound<T>(_: &T) -> bool {
+    true
+}
+
 /// Digest of what a cursor is bound to.
 pub fn binding(list: &str, filter: &impl Serialize) -> Result<String, Problem> {
     let filter = serde_json::to_vec(filter).map_err(|error| Problem::internal(error.to_string()))?;
@@ -125,14 +130,15 @@ macro_rules! list_params {
         #[into_params(parameter_in = Query)]
         pub struct $name {
             /// Items of a page at most.
-            #[serde(skip_serializing)]
+            #[serde(skip_serializing_if = "crate::api::page::not_bound")]
             #[param(minimum = 1, maximum = 500, default = 50)]
             pub limit: Option<u32>,
             /// The `next_cursor` of the page before; opaque, bound to sort and filter.
-            #[serde(skip_serializing)]
+            #[serde(skip_serializing_if = "crate::api::page::not_bound")]
             #[param(max_length = 2048)]
             pub cursor: Option<String>,
-            #[param(inline, default = "name")]
+            /// By name where absent.
+            #[param(inline)]
             pub sort: Option<$crate::api::page::Sort>,
             /// Only what has this text, in any case, in its name, title or (vhosts) hostnames.
             #[param(max_length = 255)]

@@ -27,6 +27,9 @@ pub const RELOAD_PATIENCE: Duration = Duration::from_secs(30);
 /// Each old worker keeps its memory and its connections; beyond these, reloads wait.
 const MOST_OLD_WORKERS: usize = 4;
 
+/// Vhosts that are probed although they were not touched, where everything was started anew; the reconciler goes on with the rest at leisure.
+const OTHERS: usize = 16;
+
 /// Why it did not come to its end.
 #[derive(Debug)]
 pub enum Stop {
@@ -306,11 +309,10 @@ async fn verify(
     others: bool,
     done: &mut Done,
 ) -> Result<((), String), Stop> {
-    let mut wanted = probe::sample(touched);
+    let mut wanted = probe::sample(touched, probe::MOST_PROBED);
     if others {
-        let room = probe::MOST_PROBED.saturating_sub(wanted.len());
         let rest = bundle.probes.keys().filter(|name| !touched.contains(*name)).cloned().collect();
-        wanted.extend(probe::sample(&rest).into_iter().take(room));
+        wanted.extend(probe::sample(&rest, OTHERS));
     }
     old_workers_agree(inner, running, bundle, &wanted).await?;
     let targets = bundle.probes.iter().filter(|(name, _)| wanted.contains(*name)).map(|(_, target)| target).collect();

@@ -14,6 +14,10 @@ use crate::compile::{Map, MapDiff, MapName, diff};
 /// From this many differences on, a new version of the map is made: `set map` and `del map` search the whole map for each key.
 const FEW: usize = 50;
 
+/// Bytes of a payload call: command and payload must fit into HAProxy's buffer, else nothing is loaded, without a word. Fit for the smallest
+/// that a node may have, since an old worker has the one of its time.
+const CHUNK: usize = 13_000;
+
 /// What comes before the flip, in its order.
 const BEFORE: [MapName; 3] = [MapName::Rows, MapName::Access, MapName::Redirects];
 /// The flip, and then the names that lead to it.
@@ -61,15 +65,11 @@ impl Known {
 pub struct Worker<'a> {
     cli: &'a Cli,
     pid: u32,
-    /// Bytes of a payload call: command and payload must fit into HAProxy's buffer, else nothing is loaded.
-    chunk: usize,
 }
 
 impl<'a> Worker<'a> {
-    /// `bufsize`: HAProxy's `tune.bufsize`, the bytes of a request that are inspected whole.
-    pub fn new(cli: &'a Cli, pid: u32, bufsize: u32) -> Self {
-        // 60 KB in a call take 2 ms, in which the worker does nothing else.
-        Self { cli, pid, chunk: (bufsize as usize * 7 / 8).saturating_sub(1024).clamp(4096, 60_000) }
+    pub fn new(cli: &'a Cli, pid: u32) -> Self {
+        Self { cli, pid }
     }
 
     fn command(&self, text: &str) -> String {
@@ -235,7 +235,7 @@ impl<'a> Worker<'a> {
         let mut lines = String::new();
         for (key, value) in entries {
             let line = payload_line(key, value)?;
-            if !lines.is_empty() && lines.len() + line.len() > self.chunk {
+            if !lines.is_empty() && lines.len() + line.len() > CHUNK {
                 self.cli.tell_payload(&command, &lines).await?;
                 lines.clear();
             }

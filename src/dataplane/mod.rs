@@ -21,6 +21,8 @@ mod release;
 mod restore;
 mod spoa;
 mod status;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -245,7 +247,7 @@ impl Inner {
     }
 
     fn worker(&self, pid: u32) -> Worker<'_> {
-        Worker::new(&self.haproxy.cli, pid, self.settings.node.inspected_bytes)
+        Worker::new(&self.haproxy.cli, pid)
     }
 }
 

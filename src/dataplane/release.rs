@@ -111,7 +111,8 @@ impl Releases {
         remove_if_there(&beside)?;
         write_files(&beside, bundle, live.map(|l| self.folder(l.number)).as_deref(), true)?;
         self.die("files")?;
-        write_file(&beside.join(MANIFEST), &serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?, true)?;
+        let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;
+        write_file(&beside.join(MANIFEST), &text)?.sync_all()?;
         sync_folder(&beside)?;
         self.die("manifest")?;
         fs::rename(&beside, self.folder(number))?;
@@ -203,6 +204,7 @@ impl Drop for Staged {
 /// Takes each file from the live release where it is the same, which costs no space and nothing to make durable.
 fn write_files(folder: &Path, bundle: &Bundle, live: Option<&Path>, durable: bool) -> io::Result<()> {
     make_folder(folder)?;
+    let mut written = Vec::new();
     for (name, content) in &bundle.files {
         let path = inside(folder, name)?;
         if let Some(parent) = path.parent().filter(|parent| *parent != folder) {
@@ -210,10 +212,14 @@ fn write_files(folder: &Path, bundle: &Bundle, live: Option<&Path>, durable: boo
         }
         let lent = live.map(|live| live.join(name)).filter(|lent| same(lent, content));
         if lent.is_none_or(|lent| fs::hard_link(lent, &path).is_err()) {
-            write_file(&path, content, durable)?;
+            written.push(write_file(&path, content)?);
         }
     }
     if durable {
+        // All are written first: the first of these then takes most of the others along.
+        for file in &written {
+            file.sync_all()?;
+        }
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
@@ -239,10 +245,10 @@ fn same(path: &Path, content: &[u8]) -> bool {
     file.read_to_end(&mut there).is_ok() && there == content
 }
 
-fn write_file(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
+fn write_file(path: &Path, content: &[u8]) -> io::Result<fs::File> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(content)?;
-    if durable { file.sync_all() } else { Ok(()) }
+    Ok(file)
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

@@ -39,6 +39,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             "the process that worked on it ended; a new deployment takes its place".clone_into(&mut open.said);
             self.end(&mut open, DeploymentState::Superseded).await?;
         }
+        self.last_good = last.as_ref().map(|last| last.revision);
         let head = self.journal.watch_head().borrow().clone();
         let release = self.engines.current_release().await;
         let current = release.unwrap_or_else(|error| {
@@ -163,6 +164,13 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
                 self.refused = Some(revision);
                 self.retrying = None;
                 self.settled();
+                // What is kept must be known, to be watched over.
+                if self.live.is_none()
+                    && let Some(last) = self.last_good.filter(|last| *last != revision)
+                    && let Err(error) = self.go_back(last).await
+                {
+                    tracing::error!(%error, last, "reconcile.refused: the last good revision could not be read");
+                }
             }
             Outcome::Retry { said } => {
                 tracing::warn!(revision, said, attempts = deployment.attempts, "reconcile.retrying");

@@ -69,6 +69,8 @@ struct Reconciler<J, E> {
     engines: Arc<E>,
     period: Duration,
     live: Option<Live>,
+    /// What was live when this process began.
+    last_good: Option<Revision>,
     /// The head that an engine said no to. It is not tried again: the next write is.
     refused: Option<Revision>,
     /// A deployment that is being retried.
@@ -88,6 +90,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             engines,
             period,
             live: None,
+            last_good: None,
             refused: None,
             retrying: None,
             backoff: FIRST_BACKOFF,
@@ -142,18 +145,18 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
 
     fn next_wake(&self, head: &Snapshot) -> Instant {
         let now = Instant::now();
-        let mut until = now + self.period;
-        if self.wanted(head)
-            && let Some(at) = self.not_before
-        {
-            until = until.min(at);
+        let period = now + self.period;
+        if self.wanted(head) {
+            return self.not_before.unwrap_or(now).min(period);
         }
-        if let Some(at) = self.live.as_ref().and_then(|live| live.next_expiry) {
-            let left = (at - self.journal.now()).max(time::Duration::ZERO).unsigned_abs();
-            // Its own millisecond is not over yet when it comes due.
-            until = until.min(now + left + Duration::from_millis(1));
+        match self.live.as_ref().and_then(|live| live.next_expiry) {
+            // Its own millisecond is not over yet when it comes due. What is refused waits for the next write, due or not.
+            Some(at) if self.refused != Some(head.revision) => {
+                let left = (at - self.journal.now()).max(time::Duration::ZERO).unsigned_abs();
+                period.min(now + left + Duration::from_millis(1))
+            }
+            _ => period,
         }
-        until
     }
 
     fn back_off(&mut self) {

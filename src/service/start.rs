@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 use uuid::{ContextV7, Uuid};
 
 use super::judge::{Engines, Judge};
@@ -36,15 +37,17 @@ pub(super) struct Shared {
     pub live: watch::Sender<Arc<LiveState>>,
     pub stream: Stream,
     leads: AtomicBool,
-    ids: Mutex<ContextV7>,
+    /// With the time before which no id is made: a clock that was set back changes no order.
+    ids: Mutex<(ContextV7, OffsetDateTime)>,
 }
 
 impl Shared {
     /// An id in the order of time, and of being made within a millisecond.
     pub fn id(&self, now: OffsetDateTime) -> Uuid {
-        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
-        Uuid::new_v7(uuid::Timestamp::from_unix(&*ids, seconds, now.nanosecond()))
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.1 = ids.1.max(now);
+        let seconds = u64::try_from(ids.1.unix_timestamp()).unwrap_or(0);
+        Uuid::new_v7(uuid::Timestamp::from_unix(&ids.0, seconds, ids.1.nanosecond()))
     }
 
     pub fn show(&self, head: Arc<Snapshot>) {
@@ -76,8 +79,9 @@ pub(super) struct Inner {
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub proofs: RwLock<HashMap<Name, Arc<Proof>>>,
     pub engine_status: ArcSwap<EngineStatus>,
-    /// Ends the tasks that follow the database when the last clone of the service goes.
-    _tasks: DropGuard,
+    tasks: TaskTracker,
+    /// Ends the tasks when the last clone of the service goes.
+    stop: DropGuard,
 }
 
 impl Service {
@@ -90,7 +94,7 @@ impl Service {
     /// let service = Service::start(store, Arc::new(node.clone()), node.settings().node.clone(), clock::system()).await?;
     /// ```
     ///
-    /// The writer ends, after what is queued, when the last clone of the service is dropped; the lock goes with its connection.
+    /// It ends with [`Service::close`], or when the last clone is dropped; what is queued by then is still written.
     pub async fn start(store: Store, engines: Arc<dyn Engines>, node: NodeSettings, clock: Clock) -> Result<Self> {
         store.check_migrations().await?;
         let lead = take_lead(&store).await?;
@@ -107,6 +111,8 @@ impl Service {
         unproven.sort();
         let live = LiveState { head: head.revision, unproven, ..live };
 
+        let newest_id = live.deployment.as_ref().and_then(|deployment| deployment.id.get_timestamp()).map_or(0, |at| at.to_unix().0 + 1);
+        let newest_id = i64::try_from(newest_id).ok().and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
         // Microseconds since 1970: beyond any id of the processes before, and exact in JavaScript.
         let first_event = u64::try_from(clock().unix_timestamp_nanos() / 1000).unwrap_or(0);
         let shared = Arc::new(Shared {
@@ -116,15 +122,16 @@ impl Service {
             live: watch::Sender::new(Arc::new(live)),
             stream: Stream::new(first_event),
             leads: AtomicBool::new(false),
-            ids: Mutex::new(ContextV7::new()),
+            ids: Mutex::new((ContextV7::new(), newest_id.unwrap_or(OffsetDateTime::UNIX_EPOCH))),
         });
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (requests, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(Writer::new(store.clone(), Arc::clone(&shared), queue, lead, loaded.digest, loaded.numbers).run());
+        let writer = Writer::new(store.clone(), Arc::clone(&shared), queue, lead, loaded.digest, loaded.numbers);
+        tasks.spawn(writer.run(stop.clone()));
 
         let tokens = Arc::new(ArcSwap::from_pointee(tokens));
-        let cancel = CancellationToken::new();
-        let (cancelled, following) = (cancel.clone(), tokens::follow(store.clone(), Arc::clone(&tokens)));
-        tokio::spawn(async move { cancelled.run_until_cancelled(following).await });
+        let (stopped, following) = (stop.clone(), tokens::follow(store.clone(), Arc::clone(&tokens)));
+        tasks.spawn(async move { stopped.run_until_cancelled(following).await });
 
         let node = Arc::new(node);
         let judge = Judge::new(engines, Arc::clone(&node));
@@ -137,9 +144,18 @@ impl Service {
             tokens,
             proofs: RwLock::new(proofs),
             engine_status: ArcSwap::default(),
-            _tasks: cancel.drop_guard(),
+            tasks,
+            stop: stop.drop_guard(),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Writes what is queued, gives the lead back and ends all connections; later writes are `Unavailable`.
+    pub async fn close(&self) {
+        self.inner.stop.token().cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.store.close().await;
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::apply::{Next, Op, Outcome, apply};
 use super::entries::micros;
@@ -98,13 +99,18 @@ impl Writer {
         Self { store, shared, requests, lead: Some(lead), head, digest, numbers }
     }
 
-    /// Works until nobody can ask any more.
-    pub async fn run(mut self) {
+    /// Works until nobody can ask any more, or until it is told to stop: then what is queued is still written.
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut requests = Vec::with_capacity(BATCH);
+        let mut stopping = false;
         loop {
             tokio::select! {
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    self.requests.close();
+                }
                 count = self.requests.recv_many(&mut requests, BATCH) => {
                     if count == 0 {
                         break;

@@ -121,3 +121,30 @@ fn each_code_is_there_once() {
         assert!(code.status().as_u16() >= 400 && !code.title().is_empty());
     }
 }
+
+#[test]
+fn lists_take_their_parameters_and_members_tell_their_defaults() {
+    let document = document();
+    let parameters = |path: &str| {
+        let all = document["paths"][path]["get"]["parameters"].as_array().unwrap().clone();
+        all.iter().map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for path in [
+        "/api/v1/vhosts",
+        "/api/v1/policies",
+        "/api/v1/ip-lists",
+        "/api/v1/ip-lists/{ip_list}/entries",
+        "/api/v1/deployments",
+        "/api/v1/revisions",
+    ] {
+        for name in ["limit", "cursor"] {
+            assert!(parameters(path).contains(&name.to_owned()), "{path}: {name}");
+        }
+    }
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["Policy"]["properties"]["mode"]["default"], "block");
+    assert_eq!(schemas["Policy"]["properties"]["thresholds"]["default"]["inbound"], 5);
+    assert_eq!(schemas["Vhost"]["required"], serde_json::json!(["hostnames", "policy", "upstream"]));
+    assert_eq!(schemas["ProblemCode"]["enum"].as_array().unwrap().len(), codes::Code::ALL.len());
+    assert_eq!(schemas["ProblemCode"]["enum"][0], "bad_request");
+}

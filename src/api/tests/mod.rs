@@ -1,4 +1,11 @@
-//! What needs no service: parsing, cursors, problems, the document.
+//! Without a service: parsing, cursors, problems, the document. With one, on a real PostgreSQL: every route.
 
+mod configured;
 mod document;
+mod elements;
+mod entries;
+mod guarded;
+mod harness;
+mod history;
 mod pure;
+mod refused;

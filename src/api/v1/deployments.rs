@@ -26,11 +26,11 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 #[into_params(parameter_in = Query)]
 pub struct DeploymentParams {
     /// Items of a page at most.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "page::not_bound")]
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before; opaque, bound to the filter.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "page::not_bound")]
     #[param(max_length = 2048)]
     cursor: Option<String>,
     /// Only deployments in this state; repeated: any of them.

@@ -61,12 +61,13 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<(), Failure>
             Ok(ready) => demo.attend(&arguments, &state, &ready, &stop).await,
             Err(failure) => Err(failure),
         },
-        // Before everything was up: nothing to say but that it stops.
-        () = stop.cancelled() => Ok(()),
+        () = stop.cancelled() => Err(Failure::user("stopped before everything was up")),
     };
-    let began = Instant::now();
+    let (began, started) = (Instant::now(), !demo.children.is_empty());
     demo.stop().await;
-    printer.step("stopped", began.elapsed());
+    if started {
+        printer.step("stopped", began.elapsed());
+    }
     outcome
 }
 
@@ -109,9 +110,15 @@ impl Demo {
         let printer = self.printer;
         let began = Instant::now();
         printer.note(format!("Guard Proxy demo in {}", state.root.display()));
-        let settings = settings(arguments, state)?;
-        let guard_spoa = settings.node.guard_spoa.clone().unwrap_or_default();
         let cluster = postgres::Cluster::locate(state)?;
+        if let Some(folder) = cluster.elsewhere(state) {
+            printer.note(format!(
+                "  the database is in {}: its user may not enter the state folder, or its path is too long",
+                folder.display()
+            ));
+        }
+        let settings = settings(arguments, state, &cluster)?;
+        let guard_spoa = settings.node.guard_spoa.clone().unwrap_or_default();
         let log = fs_err::OpenOptions::new().create(true).append(true).open(state.log.join("guard-proxy.log")).context("the log")?;
         telemetry::init_logs_to_file(&settings.log, log.into_parts().0);
         let metrics = telemetry::init_metrics();
@@ -248,10 +255,10 @@ fn new_token() -> String {
 }
 
 /// The settings of a demo: its own, whatever the machine has in /etc.
-fn settings(arguments: &Arguments, state: &State) -> Result<Settings, Failure> {
+fn settings(arguments: &Arguments, state: &State, cluster: &postgres::Cluster) -> Result<Settings, Failure> {
     let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let mut settings = Settings::default();
-    settings.database.url = Secret::new(postgres::Cluster::locate(state)?.url());
+    settings.database.url = Secret::new(cluster.url());
     settings.api.listen = loopback(arguments.api_port);
     settings.node.http_binds = List(vec![loopback(arguments.http_port)]);
     settings.node.state_dir.clone_from(&state.root);

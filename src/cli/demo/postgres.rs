@@ -44,6 +44,11 @@ impl Cluster {
         Ok(Self { programs, data, sockets, user })
     }
 
+    /// Its folder, where that is not in the state folder.
+    pub fn elsewhere(&self, state: &State) -> Option<&Path> {
+        self.data.parent().filter(|folder| !folder.starts_with(&state.root))
+    }
+
     /// For sqlx.
     pub fn url(&self) -> String {
         format!("postgres:///postgres?host={}&user={USER}", self.sockets.display())
