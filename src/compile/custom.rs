@@ -1,6 +1,7 @@
 //! Custom rules: the one place where `seclang` is called.
 
 use crate::domain::FieldError;
+use crate::seclang::{Problem, parse_custom_rule};
 
 /// A custom rule as `seclang` wrote it anew.
 pub(super) struct Compiled {
@@ -11,14 +12,17 @@ pub(super) struct Compiled {
 
 /// Pointers of the faults are left to the caller.
 pub(super) fn compile(id: u32, text: &str) -> Result<Compiled, Vec<FieldError>> {
-    // Until `seclang` is here: rules without an id of their own on one line.
-    let refused = || vec![FieldError::new("", "not_supported", "custom rules are not supported yet")];
-    let line = text.trim();
-    if line.chars().any(char::is_control) || !line.starts_with("SecRule ") || !line.ends_with('"') || line.contains("id:") {
-        return Err(refused());
-    }
-    let Some(at) = line.rfind(" \"") else { return Err(refused()) };
-    let (head, actions) = line.split_at(at + 2);
-    let redirect_target = actions.split("redirect:").nth(1).map(|rest| rest.split([',', '"']).next().unwrap_or_default().to_owned());
-    Ok(Compiled { lines: vec![format!("{head}id:{id},{actions}")], redirect_target })
+    let rule = parse_custom_rule(id, text).map_err(|problems| problems.into_iter().map(fault).collect::<Vec<_>>())?;
+    Ok(Compiled { lines: rule.emit().lines().map(str::to_owned).collect(), redirect_target: rule.redirect_target })
+}
+
+fn fault(problem: Problem) -> FieldError {
+    let detail = match &problem.hint {
+        Some(hint) => format!("{}: {hint}", problem.message),
+        None => problem.message,
+    };
+    // our codes are snake_case everywhere
+    let mut error = FieldError::new("", problem.code.replace('-', "_"), detail);
+    (error.line, error.column) = (Some(problem.span.line), Some(problem.span.column));
+    error
 }
