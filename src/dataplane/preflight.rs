@@ -7,7 +7,9 @@ use std::net::{SocketAddr, TcpListener};
 
 /// Addresses that a configuration of ours binds for clients. Unix sockets are HAProxy's own to replace.
 pub fn binds(config: &str) -> BTreeSet<SocketAddr> {
-    config.lines().filter_map(|line| line.trim().strip_prefix("bind ")?.split_whitespace().next()?.parse().ok()).collect()
+    // They stand before the backends, of which there may be 10,000.
+    let lines = config.lines().take_while(|line| !line.starts_with("backend "));
+    lines.filter_map(|line| line.trim().strip_prefix("bind ")?.split_whitespace().next()?.parse().ok()).collect()
 }
 
 /// Tries to bind what `new` binds and `old` does not, and lets go at once; the addresses that are taken, each with why.

@@ -109,7 +109,8 @@ impl Releases {
         };
         let beside = releases.join(format!("{number}.new"));
         remove_if_there(&beside)?;
-        write_files(&beside, bundle, live.map(|l| self.folder(l.number)).as_deref(), true)?;
+        let lender = live.map(|l| Lender { folder: self.folder(l.number), same_structure: l.manifest.structure == bundle.structure });
+        write_files(&beside, bundle, lender.as_ref(), true)?;
         self.die("files")?;
         let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;
         write_file(&beside.join(MANIFEST), &text)?.sync_all()?;
@@ -201,8 +202,23 @@ impl Drop for Staged {
     }
 }
 
+/// The live release, whose files may be taken along.
+struct Lender {
+    folder: PathBuf,
+    same_structure: bool,
+}
+
+impl Lender {
+    /// The file, where it is the same. What the structure's digest covers needs no reading: `haproxy.cfg` is megabytes.
+    fn lend(&self, name: &str, content: &[u8]) -> Option<PathBuf> {
+        let covered = name == "haproxy.cfg" || name == "coraza.cfg" || name.starts_with("errors/");
+        let path = self.folder.join(name);
+        ((covered && self.same_structure) || same(&path, content)).then_some(path)
+    }
+}
+
 /// Takes each file from the live release where it is the same, which costs no space and nothing to make durable.
-fn write_files(folder: &Path, bundle: &Bundle, live: Option<&Path>, durable: bool) -> io::Result<()> {
+fn write_files(folder: &Path, bundle: &Bundle, live: Option<&Lender>, durable: bool) -> io::Result<()> {
     make_folder(folder)?;
     let mut written = Vec::new();
     for (name, content) in &bundle.files {
@@ -210,7 +226,7 @@ fn write_files(folder: &Path, bundle: &Bundle, live: Option<&Path>, durable: boo
         if let Some(parent) = path.parent().filter(|parent| *parent != folder) {
             make_folder(parent)?;
         }
-        let lent = live.map(|live| live.join(name)).filter(|lent| same(lent, content));
+        let lent = live.and_then(|live| live.lend(name, content));
         if lent.is_none_or(|lent| fs::hard_link(lent, &path).is_err()) {
             written.push(write_file(&path, content)?);
         }
