@@ -26,7 +26,7 @@ pub fn most(kind: Kind) -> usize {
 /// An operation with what depends on nothing but itself judged and parsed already.
 #[derive(Clone, Debug)]
 pub enum Op {
-    Put { kind: Kind, name: Name, spec: Spec },
+    Put { kind: Kind, name: Name, spec: Box<Spec> },
     Patch { kind: Kind, name: Name, patch: Value },
     Delete { kind: Kind, name: Name },
     PutElement { keyed: Keyed, owner: Name, key: String, value: Value },
@@ -39,7 +39,7 @@ pub enum Op {
 impl Op {
     pub fn new(operation: Operation) -> Result<Self> {
         Ok(match operation {
-            Operation::Put { kind, name, value } => Self::Put { kind, spec: parse::resource(kind, &name, value)?, name },
+            Operation::Put { kind, name, value } => Self::Put { kind, spec: Box::new(parse::resource(kind, &name, value)?), name },
             Operation::Patch { kind, name, patch } => Self::Patch { kind, name, patch },
             Operation::Delete { kind, name } => Self::Delete { kind, name },
             Operation::PutElement { keyed, owner, key, value } => Self::PutElement { keyed, owner, key, value },
@@ -121,7 +121,7 @@ pub fn apply(snapshot: &Snapshot, op: &Op, precondition: Precondition, next: &Ne
                 || Error::AlreadyExists { kind, name: name.clone() },
             )?;
             let created = before.is_none();
-            write(snapshot, kind, name, before, spec.clone(), created, next)
+            write(snapshot, kind, name, before, Spec::clone(spec), created, next)
         }
         Op::Patch { patch, .. } => {
             let object = before.ok_or_else(absent)?;

@@ -13,6 +13,7 @@ use crate::domain::deployment::{Deployment, DeploymentState, Step};
 use crate::domain::error::{Error, Result};
 use crate::domain::proof::{Proof, ProofState};
 use crate::domain::{Action, Name, Revision};
+use crate::store;
 
 /// Refused deployments remembered since the last live one.
 const REFUSED: usize = 100;
@@ -138,6 +139,8 @@ impl Service {
     pub async fn save_deployment(&self, deployment: &Deployment) -> Result<()> {
         let mut deployment = deployment.clone();
         deployment.ended_at = deployment.state.ended().then(|| deployment.ended_at.unwrap_or_else(|| micros(self.now())));
+        // Told as it is kept.
+        deployment.said = store::text(&deployment.said, store::SAID);
         if !self.inner.store.save_deployment(&deployment).await? {
             return Err(Error::NotFound { kind: "deployment", name: deployment.id.to_string() });
         }

@@ -126,8 +126,8 @@ pub struct Written {
     /// False where the write changed nothing: no revision was made.
     pub changed: bool,
     pub created: bool,
-    /// The answer's representation is read from it: it has the object as this write left it. Others may be in it as writes committed
-    /// together with this one left them.
+    /// The answer's representation is read from it: it has the object as this write left it. It is the head that was shown with this
+    /// write, or, where another write committed with it changed the object again, it has nothing but the object.
     pub snapshot: Arc<Snapshot>,
     /// Warnings of validation, among them `not_validated`.
     pub findings: Vec<Finding>,

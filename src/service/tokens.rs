@@ -114,13 +114,13 @@ pub async fn follow(store: Store, tokens: Arc<arc_swap::ArcSwap<Tokens>>) {
         }
         match &mut listener {
             // An error is a lost connection: what was missed meanwhile is read below, and the next round listens anew.
-            Some(listening) => match tokio::time::timeout(period, listening.recv()).await {
-                Ok(Err(_)) => {
+            Some(listening) => {
+                // An error is a lost connection: what was missed meanwhile is read below, and the next round listens anew.
+                if let Ok(Err(_)) = tokio::time::timeout(period, listening.recv()).await {
                     listener = None;
                     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
                 }
-                Ok(Ok(_)) | Err(_) => {}
-            },
+            }
             None => tokio::time::sleep(std::time::Duration::from_secs(2)).await,
         }
         if let Ok(loaded) = Tokens::load(&store).await {

@@ -36,7 +36,7 @@ impl Service {
                 Preview::Unchanged(revision) => {
                     return Ok(Written { revision, changed: false, created: false, snapshot: head, findings: Vec::new() });
                 }
-                Preview::Judged(judged, findings) => (judged, findings),
+                Preview::Judged(judged, findings) => (*judged, findings),
             };
             let (reply, answer) = oneshot::channel();
             let request = Request { op: Arc::clone(&op), precondition, caller: caller.clone(), message: message.to_owned(), judged, reply };
@@ -73,7 +73,7 @@ impl Service {
     async fn preview(&self, head: &Arc<Snapshot>, op: &Arc<Op>, precondition: Precondition) -> Result<Preview> {
         // Nothing to judge, and too much to do it twice.
         if matches!(**op, Op::BatchEntries { .. } | Op::ReplaceEntries { .. }) {
-            return Ok(Preview::Judged(Judged::default(), Vec::new()));
+            return Ok(Preview::Judged(Box::default(), Vec::new()));
         }
         let now = entries::micros(self.now());
         let next = Next { revision: head.revision + 1, now, id: Uuid::nil(), number: 1 };
@@ -81,7 +81,7 @@ impl Service {
             Outcome::Unchanged(revision) => Ok(Preview::Unchanged(revision)),
             Outcome::Changed(change) => {
                 let (judged, findings) = self.inner.judge.judge(head, &change, now).await.map_err(|error| relative(error, op, &change))?;
-                Ok(Preview::Judged(judged, findings))
+                Ok(Preview::Judged(Box::new(judged), findings))
             }
         }
     }
@@ -89,7 +89,7 @@ impl Service {
 
 enum Preview {
     Unchanged(i64),
-    Judged(Judged, Vec<Finding>),
+    Judged(Box<Judged>, Vec<Finding>),
 }
 
 /// Faults of the owner, told of the element that was written.

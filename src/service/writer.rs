@@ -212,7 +212,10 @@ impl Writer {
                 return Err((requests, Error::Unavailable(NO_LEAD.to_owned())));
             }
             let now = micros((self.shared.clock)());
-            let plan = self.plan(&requests, now);
+            // Pure, so that a fault of ours leaves nothing half done; without this it would end all writing.
+            let Ok(plan) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.plan(&requests, now))) else {
+                return Err((requests, Error::internal("a write made the writer panic")));
+            };
             if plan.rows.batch.revisions.is_empty() {
                 answer(requests, plan.planned, &self.head);
                 return Ok(());
@@ -342,7 +345,8 @@ fn copy(error: &Error) -> Error {
     }
 }
 
-/// The object as the write left it, in a snapshot: the head's, unless a later write of the same batch changed it again.
+/// The head, where the object is in it as the write left it. Where a later write of the same batch changed it again: a snapshot of the
+/// object alone, since to copy the whole head for each of many callers costs more than the writes.
 pub fn snapshot_after(done: &Done, kind: Kind, name: &Name) -> Arc<Snapshot> {
     let shown = Object::find(&done.snapshot, kind, name);
     let same = match (&shown, &done.object) {
@@ -353,11 +357,10 @@ pub fn snapshot_after(done: &Done, kind: Kind, name: &Name) -> Arc<Snapshot> {
     if same {
         return Arc::clone(&done.snapshot);
     }
-    let mut snapshot = Snapshot::clone(&done.snapshot);
-    snapshot.revision = done.revision;
-    match &done.object {
-        Some(object) => object.clone().put(&mut snapshot),
-        None => Object::remove(&mut snapshot, kind, name),
+    let mut alone = Snapshot::default();
+    alone.revision = done.revision;
+    if let Some(object) = done.object.clone() {
+        object.put(&mut alone);
     }
-    Arc::new(snapshot)
+    Arc::new(alone)
 }

@@ -10,7 +10,7 @@ use crate::domain::deployment::{Deployment, DeploymentState, Lane, Step};
 use crate::domain::error::Result;
 
 /// An engine's words, as far as they are kept.
-const SAID: usize = 64 * 1024;
+pub(crate) const SAID: usize = 64 * 1024;
 /// Words of a step, as far as they are kept.
 const DETAIL: usize = 8 * 1024;
 

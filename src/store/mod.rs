@@ -23,6 +23,7 @@ mod revisions;
 mod tokens;
 
 pub use commit::{AuditRow, Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
+pub(crate) use deployments::SAID;
 pub use lead::Lead;
 pub use load::Loaded;
 pub use tokens::{NewToken, Token};
@@ -33,7 +34,7 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 /// How the database is reached, and how long it may take.
 #[derive(Clone, Debug)]
 pub struct StoreSettings {
-    /// Connections of the pool, 2 to 100; the lead has one more of its own, the listener another.
+    /// Connections of the pool, 2 to 100, one of them for listening; the lead has one more of its own.
     pub connections: u32,
     /// How long a caller waits for a connection of the pool.
     pub acquire_timeout: Duration,
@@ -178,8 +179,8 @@ fn inconsistent(table: &'static str, row: impl std::fmt::Display, why: impl std:
     Error::Internal(format!("row {row} of {table} cannot be read: {why}"))
 }
 
-/// PostgreSQL's `text` has no NUL.
-fn text(words: &str, most: usize) -> String {
+/// At most so many bytes, and no NUL, which PostgreSQL's `text` has not.
+pub(crate) fn text(words: &str, most: usize) -> String {
     let mut end = words.len().min(most);
     while !words.is_char_boundary(end) {
         end -= 1;

@@ -189,3 +189,15 @@ async fn each_answer_has_its_own_version(_: sqlx::postgres::PgPoolOptions, optio
     }
     house.service.close().await;
 }
+
+#[sqlx::test]
+async fn the_files_of_a_past_revision_are_rendered_anew(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::new(options).await;
+    house.furnish().await;
+    house.patch(Kind::Vhost, "shop", json!({"hostnames": ["new.example.com"]})).await.unwrap();
+    let hosts = async |revision| house.service.files_at(&caller(), revision).await.unwrap()["hosts.map"].clone();
+    assert!(hosts(2).await.contains("shop.example.com") && !hosts(2).await.contains("new.example.com"));
+    assert!(hosts(3).await.contains("new.example.com"));
+    assert!(!hosts(0).await.contains("example.com"));
+    house.service.close().await;
+}
