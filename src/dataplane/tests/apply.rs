@@ -78,7 +78,7 @@ fn with_config(bundle: &Bundle, edit: impl Fn(&str) -> String) -> Arc<Bundle> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_goes_the_way_it_needs() {
     let first = state(1, "block");
-    let Some(lab) = Lab::start(&first).await else { return };
+    let lab = Lab::start(&first).await;
     let one = lab.bundle(&first);
 
     // What runs is what the release says: nothing is reloaded, everything is proven.
@@ -163,7 +163,7 @@ async fn a_change_goes_the_way_it_needs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_refused_leaves_no_trace() {
     let first = state(1, "block");
-    let Some(lab) = Lab::start(&first).await else { return };
+    let lab = Lab::start(&first).await;
     let one = lab.bundle(&first);
     let (report, told) = lab.apply(&one, None).await;
     live(&report, &told);
@@ -242,7 +242,7 @@ async fn what_is_refused_leaves_no_trace() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_started_anew_is_brought_back() {
     let first = state(1, "block");
-    let Some(mut lab) = Lab::start(&first).await else { return };
+    let mut lab = Lab::start(&first).await;
     let one = lab.bundle(&first);
     let (report, told) = lab.apply(&one, None).await;
     live(&report, &told);
@@ -283,41 +283,4 @@ async fn whatever_is_started_anew_is_brought_back() {
     assert_eq!(told.names(), "stage rulesets runtime verify", "no needless reload");
     assert_eq!(lab.get("shop.test", SQLI).await, 403);
     assert!(lab.node.collect().await.is_empty(), "nothing is old enough");
-}
-
-/// `cargo test measure -- --ignored --nocapture`, for figures.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures"]
-async fn measure() {
-    let count: u32 = std::env::var("VHOSTS").ok().and_then(|n| n.parse().ok()).unwrap_or(1000);
-    let mut snapshot = crate::compile::sample::snapshot(count, 3);
-    let Some(lab) = Lab::start(&snapshot).await else { return };
-    let mut previous = lab.bundle(&snapshot);
-    let begun = Instant::now();
-    let (report, told) = lab.apply(&previous, None).await;
-    eprintln!("first: {:.1} ms: {}", begun.elapsed().as_secs_f64() * 1000.0, told.times());
-    live(&report, &told);
-    let mut run = async |what: &str, snapshot: &mut Snapshot| {
-        snapshot.revision += 1;
-        let bundle = lab.bundle(snapshot);
-        let begun = Instant::now();
-        let (report, told) = lab.apply(&bundle, Some(&previous)).await;
-        eprintln!("{what}: {:.1} ms: {} {:?}", begun.elapsed().as_secs_f64() * 1000.0, told.times(), report.lanes);
-        live(&report, &told);
-        previous = bundle;
-    };
-    put_policy(&mut snapshot, 90, json!({"name": "own", "mode": "block"}));
-    vhost(&mut snapshot, 20_000, "one", "own");
-    run("reload, one more vhost", &mut snapshot).await;
-    for i in 0..10 {
-        put_policy(&mut snapshot, 90, json!({"name": "own", "mode": if i % 2 == 0 { "detect" } else { "block" }}));
-        run("runtime, one vhost", &mut snapshot).await;
-    }
-    for i in 0..3 {
-        let exclusion = json!([{"rule": {"id": 942_100}, "target": format!("ARGS:a{i}")}]);
-        put_policy(&mut snapshot, 90, json!({"name": "own", "mode": "block", "exclusions": exclusion}));
-        run("ruleset, one vhost", &mut snapshot).await;
-    }
-    put_policy(&mut snapshot, 1, json!({"name": "policy-1", "mode": "detect"}));
-    run("runtime and ruleset, a third of all", &mut snapshot).await;
 }

@@ -17,9 +17,10 @@ use crate::render::{Bundle, render};
 pub const HAPROXY: &str = "/usr/sbin/haproxy";
 
 /// `bin/guard-spoa`, or what `GUARD_SPOA` names.
-pub fn guard_spoa() -> Option<PathBuf> {
+pub fn guard_spoa() -> PathBuf {
     let path = std::env::var_os("GUARD_SPOA").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("bin/guard-spoa"), PathBuf::from);
-    path.exists().then_some(path)
+    assert!(path.exists(), "{} is not there: `scripts/build` makes it", path.display());
+    path
 }
 
 pub fn free_port() -> SocketAddr {
@@ -108,9 +109,9 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Writes the first release of `snapshot` and starts what reads it. None where guard-spoa was not built.
-    pub async fn start(snapshot: &Snapshot) -> Option<Self> {
-        let spoa = guard_spoa()?;
+    /// Writes the first release of `snapshot` and starts what reads it.
+    pub async fn start(snapshot: &Snapshot) -> Self {
+        let spoa = guard_spoa();
         let folder = tempfile::tempdir().unwrap();
         let mut settings = sample::node(folder.path().join("run").to_str().unwrap());
         std::fs::create_dir(&settings.run_dir).unwrap();
@@ -122,7 +123,7 @@ impl Lab {
         let mut lab = Self { folder, settings, node, haproxy: None, agent: None, _validator: validator, spoa };
         lab.start_agent().await;
         lab.start_haproxy().await;
-        Some(lab)
+        lab
     }
 
     fn node_of(folder: &Path, settings: &NodeSettings) -> Node {

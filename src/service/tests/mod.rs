@@ -23,7 +23,6 @@ mod history;
 mod lists;
 mod live;
 mod outage;
-mod throughput;
 mod writes;
 
 /// What the stub says when asked.
