@@ -35,8 +35,14 @@ async fn the_agent_away_slow_overloaded_or_broken() {
 
     // Overloaded: one evaluation at a time, and the queue's wait is over before its turn comes.
     fault(json!({ "delay_ms": 900 })).await;
-    let burst = futures::future::join_all((0..12).map(|_| stack.status("closed", get("/")))).await;
-    assert!(burst.iter().all(|s| [200, 503].contains(s)) && burst.contains(&503) && burst.contains(&200), "overloaded: {burst:?}");
+    // A probe of our own may have the one place meanwhile: until some were judged and some were not.
+    let mut seen = std::collections::BTreeSet::new();
+    eventually("some are served and some are refused", async || {
+        seen.extend(futures::future::join_all((0..12).map(|_| stack.status("closed", get("/")))).await);
+        seen.len() > 1
+    })
+    .await;
+    assert_eq!(seen, [200, 503].into(), "overloaded");
     let burst = futures::future::join_all((0..12).map(|_| stack.status("open", attack()))).await;
     assert!(burst.iter().all(|s| [403, 503].contains(s)), "an overload passes nothing: {burst:?}");
     let burst = futures::future::join_all((0..12).map(|_| stack.status("detect", get("/")))).await;

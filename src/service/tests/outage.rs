@@ -171,39 +171,49 @@ async fn one_poisonous_write_fails_alone(_: PgPoolOptions, options: PgConnectOpt
     house.service.close().await;
 }
 
-/// A way to the database that cuts the connection when the server says that it has committed: the worst moment.
-async fn cutting_proxy(options: PgConnectOptions, cut: Arc<std::sync::atomic::AtomicBool>) -> PgConnectOptions {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let server = format!("{}:{}", options.get_host(), options.get_port());
+/// A way to the database that cuts the connection when the server says that it has committed: the worst moment. A Unix socket in `folder`,
+/// in front of the server's own, or of its TCP port.
+async fn cutting_proxy(folder: &std::path::Path, options: PgConnectOptions, cut: Arc<std::sync::atomic::AtomicBool>) -> PgConnectOptions {
+    use tokio::net::{TcpStream, UnixListener, UnixStream};
+    let name = format!(".s.PGSQL.{}", options.get_port());
+    let listener = UnixListener::bind(folder.join(&name)).unwrap();
+    let (socket, tcp) = (options.get_socket().map(|folder| folder.join(&name)), format!("{}:{}", options.get_host(), options.get_port()));
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            let (server, cut) = (TcpStream::connect(&server).await.unwrap(), Arc::clone(&cut));
-            tokio::spawn(async move {
-                let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
-                let up = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
-                let mut buffer = vec![0; 65_536];
-                while let Ok(count @ 1..) = from_server.read(&mut buffer).await {
-                    if buffer[..count].windows(7).any(|window| window == b"COMMIT\0") && cut.swap(false, Ordering::SeqCst) {
-                        break;
-                    }
-                    if to_client.write_all(&buffer[..count]).await.is_err() {
-                        break;
-                    }
-                }
-                up.abort();
-            });
+            let cut = Arc::clone(&cut);
+            match &socket {
+                Some(socket) => tokio::spawn(relay(client, UnixStream::connect(socket).await.unwrap(), cut)),
+                None => tokio::spawn(relay(client, TcpStream::connect(&tcp).await.unwrap(), cut)),
+            };
         }
     });
-    options.host("127.0.0.1").port(port).ssl_mode(sqlx::postgres::PgSslMode::Disable)
+    options.socket(folder).ssl_mode(sqlx::postgres::PgSslMode::Disable)
+}
+
+async fn relay<S>(client: tokio::net::UnixStream, server: S, cut: Arc<std::sync::atomic::AtomicBool>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + 'static,
+{
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), tokio::io::split(server));
+    let up = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    let mut buffer = vec![0; 65_536];
+    while let Ok(count @ 1..) = from_server.read(&mut buffer).await {
+        if buffer[..count].windows(7).any(|window| window == b"COMMIT\0") && cut.swap(false, Ordering::SeqCst) {
+            break;
+        }
+        if to_client.write_all(&buffer[..count]).await.is_err() {
+            break;
+        }
+    }
+    up.abort();
 }
 
 #[sqlx::test]
 async fn a_commit_whose_answer_was_lost_is_found_and_acknowledged(_: PgPoolOptions, options: PgConnectOptions) {
     let cut = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let house = House::new(cutting_proxy(options.clone(), Arc::clone(&cut)).await).await;
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::new(cutting_proxy(folder.path(), options.clone(), Arc::clone(&cut)).await).await;
     house.furnish().await;
     let (_, mut events) = house.service.subscribe(None);
     cut.store(true, Ordering::SeqCst);
