@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 #[derive(Clone, Debug)]
 pub struct Received {
-    pub method: String,
     pub uri: String,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -54,6 +53,6 @@ async fn echo(State(log): State<Log>, method: Method, uri: Uri, headers: HeaderM
         "sha256": format!("{:x?}", Sha256::digest(&body)),
         "headers": headers.iter().map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect::<std::collections::BTreeMap<_, _>>(),
     });
-    log.lock().expect("the log").push(Received { method: method.to_string(), uri: uri.to_string(), headers, body });
+    log.lock().expect("the log").push(Received { uri: uri.to_string(), headers, body });
     axum::Json(said)
 }
