@@ -8,7 +8,7 @@
 //! - [`dataplane`]: HAProxy, guard-spoa and files: a bundle goes in, a report comes out.
 //! - [`service`]: use cases: authorize, validate, write, audit.
 //! - [`reconcile`]: brings the data plane to the newest revision, and keeps it there.
-//! - [`api`] is HTTP.
+//! - [`api`]: HTTP, and nothing but HTTP.
 //! - [`config`], [`telemetry`], [`cli`]: settings, logs and metrics, commands.
 //!
 //! Arrows point one way: `domain <- {seclang <- compile <- render, store, dataplane} <- service <- reconcile <- api <- cli`;
