@@ -1,1 +1,33 @@
-//! To come.
+//! HTTP: routes, extractors, problems, the OpenAPI document. Calls nothing but [`Service`](crate::service::Service).
+//!
+//! A handler extracts, makes one call, answers. The conventions are in `docs/api-design.md`.
+
+pub mod codes;
+mod entry_text;
+mod etag;
+mod extract;
+mod guard;
+mod health;
+mod idempotency;
+mod json;
+pub mod metrics;
+pub mod openapi;
+mod openapi_schemas;
+mod page;
+mod problem;
+mod representation;
+mod router;
+mod schema;
+mod serve;
+mod state;
+mod stream;
+mod v1;
+mod write;
+
+pub use openapi::{openapi, openapi_json};
+pub use router::router;
+pub use serve::serve;
+pub use state::ApiState;
+
+#[cfg(test)]
+mod tests;

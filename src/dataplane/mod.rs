@@ -1,15 +1,48 @@
 //! HAProxy, guard-spoa and files. The applying side is one seam: a [`Bundle`](crate::render::Bundle) goes in, a [`Report`] comes out.
 //! Today it runs inside `serve`; it will run on other hosts later.
 
-use std::collections::BTreeMap;
+//!
+//! - `cli`, `haproxy`, `maps`: HAProxy's sockets, processes, and the maps inside its workers
+//! - `spoa`: guard-spoa's control socket
+//! - `release`: what the engines read, in folders that are never half
+//! - `check`, `preflight`: what can be known before traffic is touched
+//! - `wire`, `probe`: what can be seen afterwards
+//! - `apply`, `restore`, `collect`: the order of it all
+
+mod apply;
+mod check;
+mod cli;
+mod collect;
+mod haproxy;
+mod maps;
+mod preflight;
+mod probe;
+mod release;
+mod restore;
+mod spoa;
+mod status;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
+use self::check::Checked;
+use self::haproxy::Haproxy;
+use self::maps::{Known, Worker};
+use self::probe::Prober;
+use self::release::Releases;
+use self::spoa::Spoa;
 use crate::compile::NodeSettings;
 use crate::domain::deployment::{DeploymentState, Lane, Step};
 use crate::domain::proof::Proof;
-use crate::domain::{FieldError, Finding};
+use crate::domain::{FieldError, Finding, Name, Revision};
 use crate::render::{Bundle, RenderedRuleSet};
+use crate::telemetry::clock::Clock;
 
 /// What the applying side is told at its start.
 #[derive(Clone, Debug)]
@@ -85,40 +118,146 @@ pub struct EngineStatus {
 /// One node: HAProxy and guard-spoa by their sockets, releases by their folder. Cheap to clone.
 #[derive(Clone)]
 pub struct Node {
-    settings: Arc<DataplaneSettings>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: DataplaneSettings,
+    clock: Clock,
+    haproxy: Haproxy,
+    agent: Spoa,
+    validator: Spoa,
+    releases: Releases,
+    /// Held by whoever changes something: runtime and reload never run beside each other.
+    running: Mutex<Running>,
+}
+
+/// What we know of what runs. It may be lost at any time: what is not known is read from the engines.
+#[derive(Default)]
+struct Running {
+    /// The maps of each worker as we left them, by pid.
+    workers: HashMap<u32, Known>,
+    /// SHA-256 of rule sets, so that each is computed once.
+    digests: HashMap<String, (Arc<RenderedRuleSet>, String)>,
+    applications: collect::Seen,
 }
 
 impl Node {
+    /// Connects to nothing yet.
     pub fn new(settings: DataplaneSettings) -> Self {
-        Self { settings: Arc::new(settings) }
+        Self::with_clock(settings, crate::telemetry::clock::system())
+    }
+
+    pub fn with_clock(settings: DataplaneSettings, clock: Clock) -> Self {
+        let inner = Inner {
+            haproxy: Haproxy::new(&settings.node.master_socket()),
+            agent: Spoa::new(&settings.node.control_socket()),
+            validator: Spoa::new(&settings.node.validator_socket()),
+            releases: Releases::new(&settings.state_dir),
+            running: Mutex::default(),
+            settings,
+            clock,
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     pub fn settings(&self) -> &DataplaneSettings {
-        &self.settings
+        &self.inner.settings
     }
 
     /// Compiles a rule set in the validator process, never in the serving one.
-    pub async fn validate_ruleset(&self, _ruleset: &RenderedRuleSet) -> Verdict {
-        todo!()
+    pub async fn validate_ruleset(&self, ruleset: &RenderedRuleSet) -> Verdict {
+        spoa::judge(&self.inner.validator, ruleset).await
     }
 
     /// Judges a bundle's structure by `haproxy -c` in a staging folder of its own; the bundle may be reduced to the vhosts of interest.
-    pub async fn validate_structure(&self, _bundle: &Bundle) -> Verdict {
-        todo!()
+    pub async fn validate_structure(&self, bundle: &Bundle) -> Verdict {
+        let (releases, to_stage) = (self.inner.releases.clone(), bundle.clone());
+        let staged = match blocking(move || releases.stage(&to_stage)).await {
+            Ok(staged) => staged,
+            Err(error) => return Verdict::Away(format!("staging: {error}")),
+        };
+        let checked = check::check(&self.inner.settings.haproxy, staged.folder(), apply::CHECK_PATIENCE).await;
+        drop(tokio::task::spawn_blocking(move || drop(staged)));
+        match checked {
+            Checked::Valid => Verdict::Accepted { findings: vec![] },
+            Checked::Unknown(said) => Verdict::Away(said),
+            Checked::Refused { alerts } => {
+                Verdict::Refused { engine: "haproxy", said: check::words(&alerts), errors: check::errors_in(bundle, &alerts) }
+            }
+        }
     }
 
-    /// Brings `bundle` to the engines: stage, validate, load rule sets, publish, runtime or reload, verify, unload; on failure the last good
-    /// release is restored. `previous` is what was live, if this process knows; without it everything is set anew.
-    pub async fn apply(&self, _bundle: &Arc<Bundle>, _previous: Option<&Arc<Bundle>>, _progress: &dyn Progress) -> Report {
-        todo!()
+    /// Brings `bundle` to the engines: stage, validate, load rule sets, publish, runtime or reload, verify; on failure the last good
+    /// release is restored. `previous` is what was live, if this process knows; without it every vhost counts as touched. What the engines run
+    /// is read from them either way, so that applying what is live already is cheap and mends what has drifted.
+    ///
+    /// Not to be dropped before it ends: nothing would be half, but what was published would not be verified.
+    pub async fn apply(&self, bundle: &Arc<Bundle>, previous: Option<&Arc<Bundle>>, progress: &dyn Progress) -> Report {
+        let mut running = self.inner.running.lock().await;
+        apply::apply(&self.inner, &mut running, bundle, previous, progress).await
     }
 
     /// Writes a first release if there is none, so that the engines can be started: `current/haproxy.cfg` and `current/guard-spoa.yaml`.
-    pub async fn ensure_release(&self, _bundle: &Arc<Bundle>) -> std::io::Result<()> {
-        todo!()
+    pub async fn ensure_release(&self, bundle: &Arc<Bundle>) -> std::io::Result<()> {
+        let (releases, bundle) = (self.inner.releases.clone(), bundle.clone());
+        blocking(move || match releases.current()? {
+            Some(_) => Ok(()),
+            None => releases.publish(releases.write(&bundle)?.number),
+        })
+        .await
+    }
+
+    /// The revision and the bundle's digest of the release that the engines would start from, if there is one.
+    pub async fn current_release(&self) -> std::io::Result<Option<(Revision, String)>> {
+        let releases = self.inner.releases.clone();
+        let live = blocking(move || releases.current()).await?;
+        Ok(live.map(|live| (live.manifest.revision, live.manifest.digest)))
+    }
+
+    /// Why what runs is no longer what `bundle` says, if so: an engine was started anew, or somebody else has been at it. None also while an
+    /// engine is away, which is the status's to tell.
+    pub async fn drift(&self, bundle: &Bundle) -> Option<String> {
+        let running = self.inner.running.try_lock().ok()?;
+        status::drift(&self.inner, &running, bundle).await
+    }
+
+    /// Takes away what nobody needs any more: rows of generations past, applications that no worker names, old releases. To be called now and
+    /// then; in words, what was done.
+    pub async fn collect(&self) -> Vec<String> {
+        let Ok(mut running) = self.inner.running.try_lock() else { return vec![] };
+        collect::collect(&self.inner, &mut running).await
+    }
+
+    /// Probes vhosts of what is live, without changing anything.
+    pub async fn probe(&self, bundle: &Bundle, vhosts: &BTreeSet<Name>) -> Vec<Proof> {
+        let targets = bundle.probes.iter().filter(|(name, _)| vhosts.contains(*name)).map(|(_, target)| target).collect();
+        let probed = self.inner.prober().probe(targets, bundle.revision, (self.inner.clock)()).await;
+        probed.into_iter().map(|probed| probed.proof).collect()
     }
 
     pub async fn engine_status(&self) -> EngineStatus {
-        todo!()
+        status::engine_status(&self.inner).await
     }
+}
+
+impl Inner {
+    fn prober(&self) -> Prober {
+        Prober { socket: self.settings.node.probe_socket().into(), spoa: self.agent.clone() }
+    }
+
+    fn worker(&self, pid: u32) -> Worker<'_> {
+        Worker::new(&self.haproxy.cli, pid)
+    }
+}
+
+/// Disks may be slow: never on the threads that serve.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}
+
+/// An engine's words, bounded to 8 KiB.
+fn bounded(said: &str) -> String {
+    const MOST: usize = 8 << 10;
+    if said.len() <= MOST { said.to_owned() } else { format!("{}…", &said[..said.floor_char_boundary(MOST - 4)]) }
 }

@@ -76,18 +76,11 @@ pub(super) fn parse(report: &mut Report<'_>, list: Piece<'_>, position: Position
             Some((_, count)) => *count += 1,
             None => seen.push((name, 1)),
         }
-        let count = seen
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map_or(1, |(_, n)| *n);
+        let count = seen.iter().find(|(known, _)| *known == name).map_or(1, |(_, n)| *n);
         let repeatable = matches!(name, "t" | "tag" | "setvar");
         if (count > 1 && !repeatable) || count > MAX_REPEATED {
             let often = if repeatable { MAX_REPEATED } else { 1 };
-            report.refuse(
-                "duplicate-action",
-                item,
-                format!("`{name}` may stand here at most {often} times"),
-            );
+            report.refuse("duplicate-action", item, format!("`{name}` may stand here at most {often} times"));
             continue;
         }
         actions.apply(report, name, key, value);
@@ -124,53 +117,27 @@ fn named<'a>(report: &mut Report<'_>, item: Piece<'a>, position: Position) -> Op
     let colon = item.position(|c| c == ':');
     let key = item.slice(0, colon.unwrap_or_else(|| item.len())).trim();
     let given = key.text();
-    let Some(name) = allow::ACTIONS
-        .iter()
-        .copied()
-        .find(|a| a.eq_ignore_ascii_case(&given))
-    else {
+    let Some(name) = allow::ACTIONS.iter().copied().find(|a| a.eq_ignore_ascii_case(&given)) else {
         let lower = given.to_ascii_lowercase();
         if let Some(reason) = allow::refused_action(&lower) {
-            report.refuse(
-                "refused-action",
-                key,
-                format!("`{}` {reason}", shown(&given)),
-            );
+            report.refuse("refused-action", key, format!("`{}` {reason}", shown(&given)));
             return None;
         }
         let message = format!("Coraza has no action `{}`", shown(&given));
         match closest(&given, allow::ACTIONS.iter().copied()) {
             Some(near) => {
-                report.refuse_hint(
-                    "unknown-action",
-                    key,
-                    message,
-                    format!("Did you mean `{near}`?"),
-                );
+                report.refuse_hint("unknown-action", key, message, format!("Did you mean `{near}`?"));
             }
-            None => report.refuse_hint(
-                "unknown-action",
-                key,
-                message,
-                "A value with a comma in it needs single quotes: `msg:'a, b'`",
-            ),
+            None => report.refuse_hint("unknown-action", key, message, "A value with a comma in it needs single quotes: `msg:'a, b'`"),
         }
         return None;
     };
     if position == Position::Chained && !allow::CHAINED_ACTIONS.contains(&name) {
-        report.refuse(
-            "first-link-only",
-            item,
-            format!("`{name}` belongs into the first rule of the chain"),
-        );
+        report.refuse("first-link-only", item, format!("`{name}` belongs into the first rule of the chain"));
         return None;
     }
     if position == Position::Action && matches!(name, "chain" | "capture" | "multiMatch") {
-        report.refuse(
-            "needs-secrule",
-            item,
-            format!("`{name}` needs a `SecRule`; a `SecAction` matches nothing"),
-        );
+        report.refuse("needs-secrule", item, format!("`{name}` needs a `SecRule`; a `SecAction` matches nothing"));
         return None;
     }
     let value = match colon {
@@ -199,11 +166,7 @@ fn bare<'a>(report: &mut Report<'_>, name: &str, value: Piece<'a>) -> Option<Pie
         return None;
     }
     if let Some(index) = inner.position(|c| c == '\t') {
-        report.refuse(
-            "control-character",
-            inner.slice(index, index + 1),
-            format!("The value of `{name}` cannot contain a tab"),
-        );
+        report.refuse("control-character", inner.slice(index, index + 1), format!("The value of `{name}` cannot contain a tab"));
         return None;
     }
     if inner.get(inner.len().wrapping_sub(1)) == Some('\\') {
@@ -218,34 +181,14 @@ fn bare<'a>(report: &mut Report<'_>, name: &str, value: Piece<'a>) -> Option<Pie
 }
 
 impl Actions {
-    fn apply(
-        &mut self,
-        report: &mut Report<'_>,
-        name: &'static str,
-        key: Piece<'_>,
-        value: Option<Piece<'_>>,
-    ) {
+    fn apply(&mut self, report: &mut Report<'_>, name: &'static str, key: Piece<'_>, value: Option<Piece<'_>>) {
         let flag = matches!(
             name,
-            "auditlog"
-                | "block"
-                | "capture"
-                | "chain"
-                | "deny"
-                | "drop"
-                | "log"
-                | "multiMatch"
-                | "noauditlog"
-                | "nolog"
-                | "pass"
+            "auditlog" | "block" | "capture" | "chain" | "deny" | "drop" | "log" | "multiMatch" | "noauditlog" | "nolog" | "pass"
         );
         match (flag, value) {
             (true, Some(value)) => {
-                report.refuse(
-                    "unexpected-value",
-                    value,
-                    format!("`{name}` takes no value"),
-                );
+                report.refuse("unexpected-value", value, format!("`{name}` takes no value"));
             }
             (true, None) => self.flag(report, name, key),
             (false, Some(value)) if !value.trim().is_empty() => self.set(report, name, key, value),
@@ -292,11 +235,9 @@ impl Actions {
                     self.disrupt(report, key, Disruptive::Redirect(target));
                 }
             }
-            _ if text.chars().count() > MAX_VALUE_CHARS => report.refuse(
-                "value-too-long",
-                value,
-                format!("The value of `{name}` is longer than {MAX_VALUE_CHARS} characters"),
-            ),
+            _ if text.chars().count() > MAX_VALUE_CHARS => {
+                report.refuse("value-too-long", value, format!("The value of `{name}` is longer than {MAX_VALUE_CHARS} characters"))
+            }
             "msg" | "logdata" => {
                 macros::check(report, value, Place::Message);
                 match name {
@@ -332,12 +273,7 @@ impl Actions {
             None => {
                 let message = format!("Coraza has no transformation `{}`", shown(&text));
                 match closest(&text, known) {
-                    Some(near) => report.refuse_hint(
-                        "unknown-transformation",
-                        value,
-                        message,
-                        format!("Did you mean `t:{near}`?"),
-                    ),
+                    Some(near) => report.refuse_hint("unknown-transformation", value, message, format!("Did you mean `t:{near}`?")),
                     None => report.refuse("unknown-transformation", value, message),
                 }
             }
@@ -356,11 +292,7 @@ impl Actions {
                 "One of 400, 401, 403, 404, 405, 410, 413, 429, 500, 503",
             ),
             Disruptive::Redirect(_) if status == 302 => {}
-            Disruptive::Redirect(_) => report.refuse(
-                "refused-status",
-                list,
-                format!("A redirect is sent with status 302, not {status}"),
-            ),
+            Disruptive::Redirect(_) => report.refuse("refused-status", list, format!("A redirect is sent with status 302, not {status}")),
             _ => report.refuse_hint(
                 "status-without-deny",
                 list,

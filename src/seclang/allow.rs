@@ -54,17 +54,13 @@ pub fn refused_operator(name: &str) -> Option<&'static str> {
         "ipmatchf" | "ipmatchfromfile" | "pmf" | "pmfromfile" => {
             "opens a file on the agent's machine; use an IP list, or write the words out with `@pm`"
         }
-        "ipmatchfromdataset" | "pmfromdataset" => {
-            "needs a `SecDataset`, which is not part of a custom rule; write the values out"
-        }
+        "ipmatchfromdataset" | "pmfromdataset" => "needs a `SecDataset`, which is not part of a custom rule; write the values out",
         "rbl" => "resolves a name for every request",
         "validateschema" => "opens a file on the agent's machine",
         "geolookup" => "always matches in Coraza, which has no geographical data",
         "validatenid" => "panics in Coraza 3.8.1 on a value without digits",
-        "fuzzyhash" | "verifycc" | "verifyssn" | "verifycpf" | "verifysvnr" | "rsub"
-        | "gsblookup" | "containsword" | "validatedtd" | "validatehash" | "rxglobal" => {
-            "does not exist in Coraza"
-        }
+        "fuzzyhash" | "verifycc" | "verifyssn" | "verifycpf" | "verifysvnr" | "rsub" | "gsblookup" | "containsword" | "validatedtd"
+        | "validatehash" | "rxglobal" => "does not exist in Coraza",
         _ => return None,
     })
 }
@@ -137,23 +133,13 @@ pub const ACTIONS: &[&str] = &[
 ];
 
 /// Actions of a chained rule. The engine ignores the others there or refuses them.
-pub const CHAINED_ACTIONS: &[&str] = &[
-    "capture",
-    "chain",
-    "logdata",
-    "msg",
-    "multiMatch",
-    "setvar",
-    "t",
-];
+pub const CHAINED_ACTIONS: &[&str] = &["capture", "chain", "logdata", "msg", "multiMatch", "setvar", "t"];
 
 /// Why an action is refused, if it is one of those that are refused by name (in lower case).
 pub fn refused_action(name: &str) -> Option<&'static str> {
     Some(match name {
         "ctl" => "steers the engine and other rules; use an exclusion of the policy",
-        "allow" => {
-            "would end the inspection for the request; use an exclusion or a trusted IP list"
-        }
+        "allow" => "would end the inspection for the request; use an exclusion or a trusted IP list",
         "skip" | "skipafter" => "would jump over other rules, also over the Core Rule Set's",
         "setenv" => "writes the environment of the agent's process",
         "exec" => "runs a program",
@@ -181,16 +167,7 @@ pub fn refused_action(name: &str) -> Option<&'static str> {
 pub const DENY_STATUSES: &[u16] = &[400, 401, 403, 404, 405, 410, 413, 429, 500, 503];
 
 /// Index is the number.
-pub const SEVERITIES: &[&str] = &[
-    "EMERGENCY",
-    "ALERT",
-    "CRITICAL",
-    "ERROR",
-    "WARNING",
-    "NOTICE",
-    "INFO",
-    "DEBUG",
-];
+pub const SEVERITIES: &[&str] = &["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
 
 /// Scores of the Core Rule Set that a custom rule may add to (without `tx.`).
 pub const SCORES: &[&str] = &[
@@ -209,12 +186,7 @@ pub const SCORES: &[&str] = &[
 ];
 
 /// What the Core Rule Set counts a match with; readable in `setvar`.
-pub const SCORE_STEPS: &[&str] = &[
-    "critical_anomaly_score",
-    "error_anomaly_score",
-    "notice_anomaly_score",
-    "warning_anomaly_score",
-];
+pub const SCORE_STEPS: &[&str] = &["critical_anomaly_score", "error_anomaly_score", "notice_anomaly_score", "warning_anomaly_score"];
 
 /// What operators' own variables in `TX` begin with.
 pub const OWN_PREFIX: &str = "custom_";
@@ -223,10 +195,7 @@ pub const OWN_PREFIX: &str = "custom_";
 /// 1 to 48 of `[a-z0-9_]`.
 pub fn is_own(name: &str) -> bool {
     name.strip_prefix(OWN_PREFIX).is_some_and(|rest| {
-        (1..=48).contains(&rest.len())
-            && rest
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        (1..=48).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
     })
 }
 

@@ -22,8 +22,7 @@ pub struct CustomRule {
 
 impl PartialEq for CustomRule {
     fn eq(&self, other: &Self) -> bool {
-        (self.id, self.phase, &self.links, &self.redirect_target)
-            == (other.id, other.phase, &other.links, &other.redirect_target)
+        (self.id, self.phase, &self.links, &self.redirect_target) == (other.id, other.phase, &other.links, &other.redirect_target)
     }
 }
 
@@ -70,10 +69,7 @@ impl Rule {
 /// `SecRule` or `SecAction`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkKind {
-    Match {
-        targets: Vec<Target>,
-        operator: Operator,
-    },
+    Match { targets: Vec<Target>, operator: Operator },
     Always,
 }
 

@@ -13,21 +13,14 @@
 use std::fmt::Write;
 
 use super::allow;
-use super::ast::{
-    CustomRule, Disruptive, Head, LinkKind, Operator, Rule, Selector, Target, TargetMode,
-};
+use super::ast::{CustomRule, Disruptive, Head, LinkKind, Operator, Rule, Selector, Target, TargetMode};
 
 impl CustomRule {
     /// One line for each link, newlines between them and none at the end. The id and the phase
     /// are in the first.
     pub fn emit(&self) -> String {
         let last = self.links.len().saturating_sub(1);
-        let lines: Vec<String> = self
-            .links
-            .iter()
-            .enumerate()
-            .map(|(index, link)| line(self, link, index < last))
-            .collect();
+        let lines: Vec<String> = self.links.iter().enumerate().map(|(index, link)| line(self, link, index < last)).collect();
         lines.join("\n")
     }
 }
@@ -36,11 +29,7 @@ fn line(rule: &CustomRule, link: &Rule, chained: bool) -> String {
     let mut out = match &link.kind {
         LinkKind::Match { targets, operator } => {
             let targets: Vec<String> = targets.iter().map(target).collect();
-            format!(
-                "SecRule {} \"{}\" \"",
-                targets.join("|"),
-                operator_text(operator)
-            )
+            format!("SecRule {} \"{}\" \"", targets.join("|"), operator_text(operator))
         }
         LinkKind::Always => "SecAction \"".to_owned(),
     };
@@ -96,11 +85,7 @@ fn target(target: &Target) -> String {
 }
 
 fn operator_text(operator: &Operator) -> String {
-    let mut out = format!(
-        "{}@{}",
-        if operator.negated { "!" } else { "" },
-        operator.name
-    );
+    let mut out = format!("{}@{}", if operator.negated { "!" } else { "" }, operator.name);
     if !operator.argument.is_empty() {
         out.push(' ');
         out.push_str(&operator.argument.replace('"', "\\\""));
@@ -125,10 +110,7 @@ fn disruptive(disruptive: &Disruptive) -> Vec<String> {
 
 fn metadata(head: &Head) -> Vec<String> {
     let mut actions: Vec<String> = head.tags.iter().map(|tag| format!("tag:'{tag}'")).collect();
-    if let Some(name) = head
-        .severity
-        .and_then(|n| allow::SEVERITIES.get(usize::from(n)))
-    {
+    if let Some(name) = head.severity.and_then(|n| allow::SEVERITIES.get(usize::from(n))) {
         actions.push(format!("severity:'{name}'"));
     }
     actions.extend(head.rev.iter().map(|rev| format!("rev:'{rev}'")));

@@ -83,9 +83,7 @@ impl<'a> Piece<'a> {
 
     /// Up to the first blank, and the rest without its leading blanks.
     pub fn split_word(&self) -> (Piece<'a>, Piece<'a>) {
-        let end = self
-            .position(char::is_whitespace)
-            .unwrap_or_else(|| self.len());
+        let end = self.position(char::is_whitespace).unwrap_or_else(|| self.len());
         (self.slice(0, end), self.from(end).trim())
     }
 
@@ -133,13 +131,9 @@ pub(super) fn lines(text: &str) -> (Vec<Line>, bool) {
             continue;
         }
         let body = content.strip_suffix('\\');
-        let mut line = open.take().unwrap_or(Line {
-            chars: Vec::new(),
-            at: start,
-        });
+        let mut line = open.take().unwrap_or(Line { chars: Vec::new(), at: start });
         let kept = body.unwrap_or(content);
-        line.chars
-            .extend(kept.char_indices().map(|(i, c)| (start + i, c)));
+        line.chars.extend(kept.char_indices().map(|(i, c)| (start + i, c)));
         if body.is_some() {
             open = Some(line);
         } else {

@@ -34,18 +34,13 @@ pub(super) fn check(report: &mut Report<'_>, text: Piece<'_>, place: Place) {
 
 /// Whether the whole of `text` is one macro.
 pub(super) fn is_one(text: &str) -> bool {
-    text.strip_prefix("%{")
-        .and_then(|rest| rest.strip_suffix('}'))
-        .is_some_and(|inner| !inner.contains(['{', '}']))
+    text.strip_prefix("%{").and_then(|rest| rest.strip_suffix('}')).is_some_and(|inner| !inner.contains(['{', '}']))
 }
 
 fn one(report: &mut Report<'_>, whole: Piece<'_>, place: Place) {
     let inner = whole.slice(2, whole.len() - 1).text();
-    let well_formed = !inner.is_empty()
-        && !inner.ends_with('.')
-        && inner
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"[]._-".contains(&b));
+    let well_formed =
+        !inner.is_empty() && !inner.ends_with('.') && inner.bytes().all(|b| b.is_ascii_alphanumeric() || b"[]._-".contains(&b));
     if !well_formed {
         report.refuse_hint(
             "malformed-macro",
@@ -65,26 +60,17 @@ fn one(report: &mut Report<'_>, whole: Piece<'_>, place: Place) {
     };
     if !allowed {
         let hint = match place {
-            Place::Message => {
-                "Allowed: MATCHED_VAR, MATCHED_VAR_NAME, TX.0 to TX.9, and TX.custom_*"
-            }
+            Place::Message => "Allowed: MATCHED_VAR, MATCHED_VAR_NAME, TX.0 to TX.9, and TX.custom_*",
             Place::Operator => "Allowed: what a rule may read; collections with a key",
         };
-        report.refuse_hint(
-            "refused-macro",
-            whole,
-            format!("`%{{{}}}` cannot be used here", shown(&inner)),
-            hint,
-        );
+        report.refuse_hint("refused-macro", whole, format!("`%{{{}}}` cannot be used here", shown(&inner)), hint);
     }
 }
 
 fn in_message(name: &str, key: Option<&str>) -> bool {
     match (name.to_ascii_uppercase().as_str(), key) {
         ("MATCHED_VAR" | "MATCHED_VAR_NAME", None) => true,
-        ("TX", Some(key)) => {
-            allow::is_own(key) || (key.len() == 1 && key.bytes().all(|b| b.is_ascii_digit()))
-        }
+        ("TX", Some(key)) => allow::is_own(key) || (key.len() == 1 && key.bytes().all(|b| b.is_ascii_digit())),
         _ => false,
     }
 }

@@ -44,12 +44,7 @@ pub(super) fn parse(report: &mut Report<'_>, quoted: Piece<'_>) -> Option<Operat
     }
     let message = format!("Coraza has no operator `@{}`", shown(&text));
     match closest(&text, allow::OPERATORS.iter().map(|(known, _)| *known)) {
-        Some(near) => report.refuse_hint(
-            "unknown-operator",
-            name,
-            message,
-            format!("Did you mean `@{near}`?"),
-        ),
+        Some(near) => report.refuse_hint("unknown-operator", name, message, format!("Did you mean `@{near}`?")),
         None => report.refuse("unknown-operator", name, message),
     }
     None
@@ -69,29 +64,15 @@ fn unescaped(quoted: Piece<'_>) -> Vec<(usize, char)> {
     chars
 }
 
-fn finish(
-    report: &mut Report<'_>,
-    negated: bool,
-    name: &'static str,
-    kind: Argument,
-    argument: Piece<'_>,
-) -> Option<Operator> {
+fn finish(report: &mut Report<'_>, negated: bool, name: &'static str, kind: Argument, argument: Piece<'_>) -> Option<Operator> {
     let text = argument.text();
     if kind == Argument::None {
         if !argument.is_empty() {
-            report.refuse(
-                "unexpected-argument",
-                argument,
-                format!("`@{name}` takes no argument"),
-            );
+            report.refuse("unexpected-argument", argument, format!("`@{name}` takes no argument"));
             return None;
         }
     } else if argument.is_empty() {
-        report.refuse(
-            "missing-argument",
-            argument,
-            format!("`@{name}` needs an argument"),
-        );
+        report.refuse("missing-argument", argument, format!("`@{name}` needs an argument"));
         return None;
     }
     if let Some(index) = argument.position(|c| c == '\t') {
@@ -120,11 +101,7 @@ fn finish(
         Argument::Bytes => bytes(report, argument),
         Argument::Path => path(report, argument)?,
     };
-    (report.problems.len() == before).then_some(Operator {
-        negated,
-        name,
-        argument,
-    })
+    (report.problems.len() == before).then_some(Operator { negated, name, argument })
 }
 
 /// An empty word, from two blanks in a row, would match everything. A single word is written
@@ -161,12 +138,7 @@ fn number(report: &mut Report<'_>, argument: Piece<'_>) -> Option<String> {
     if (1..=18).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
         return Some(text);
     }
-    report.refuse_hint(
-        "not-a-number",
-        argument,
-        format!("`{}` is not a whole number", shown(&text)),
-        "Compare text with `@streq`",
-    );
+    report.refuse_hint("not-a-number", argument, format!("`{}` is not a whole number", shown(&text)), "Compare text with `@streq`");
     None
 }
 
@@ -245,12 +217,7 @@ fn path(report: &mut Report<'_>, argument: Piece<'_>) -> Option<String> {
         })
     });
     if !valid {
-        report.refuse_hint(
-            "invalid-path",
-            argument,
-            "A path is `/`, plain parts and distinct `{name}` parts",
-            "Write `/users/{id}/posts`",
-        );
+        report.refuse_hint("invalid-path", argument, "A path is `/`, plain parts and distinct `{name}` parts", "Write `/users/{id}/posts`");
         return None;
     }
     Some(text)

@@ -18,21 +18,14 @@ use super::{FIRST_ID, LAST_ID, MAX_LINKS, MAX_TEXT_BYTES, operators, targets};
 pub fn parse_custom_rule(id: u32, text: &str) -> Result<CustomRule, Vec<Problem>> {
     let mut report = Report::new(text);
     if !(FIRST_ID..=LAST_ID).contains(&id) {
-        report.refuse(
-            "id-out-of-range",
-            Piece::nowhere(0),
-            format!("The id {id} is not from {FIRST_ID} to {LAST_ID}"),
-        );
+        report.refuse("id-out-of-range", Piece::nowhere(0), format!("The id {id} is not from {FIRST_ID} to {LAST_ID}"));
     }
     if !readable(&mut report, text) {
         return Err(report.problems);
     }
     let rule = read(&mut report, id, text);
     match rule {
-        Some(rule) if report.problems.is_empty() => Ok(CustomRule {
-            findings: report.findings,
-            ..rule
-        }),
+        Some(rule) if report.problems.is_empty() => Ok(CustomRule { findings: report.findings, ..rule }),
         _ => Err(report.problems),
     }
 }
@@ -40,36 +33,18 @@ pub fn parse_custom_rule(id: u32, text: &str) -> Result<CustomRule, Vec<Problem>
 /// Refuses what should not even be looked at.
 fn readable(report: &mut Report<'_>, text: &str) -> bool {
     if text.len() > MAX_TEXT_BYTES {
-        report.refuse(
-            "text-too-long",
-            Piece::nowhere(0),
-            format!(
-                "The text has {} bytes, at most {MAX_TEXT_BYTES} are read",
-                text.len()
-            ),
-        );
+        report.refuse("text-too-long", Piece::nowhere(0), format!("The text has {} bytes, at most {MAX_TEXT_BYTES} are read", text.len()));
         return false;
     }
     for (at, c) in text.char_indices() {
         let control = c.is_control() && !matches!(c, '\n' | '\t');
         if control || is_invisible(c) {
             let one = [(at, c)];
-            let hint = if c == '\r' {
-                "End lines with a line feed alone"
-            } else {
-                "In an expression write `\\x00` or `\\x{200b}`"
-            };
+            let hint = if c == '\r' { "End lines with a line feed alone" } else { "In an expression write `\\x00` or `\\x{200b}`" };
             report.refuse_hint(
-                if control {
-                    "control-character"
-                } else {
-                    "invisible-character"
-                },
+                if control { "control-character" } else { "invisible-character" },
                 Piece::new(&one, at),
-                format!(
-                    "The character U+{:04X} cannot stand in a rule",
-                    u32::from(c)
-                ),
+                format!("The character U+{:04X} cannot stand in a rule", u32::from(c)),
                 hint,
             );
             return false;
@@ -91,11 +66,7 @@ fn read(report: &mut Report<'_>, id: u32, text: &str) -> Option<CustomRule> {
     let (lines, unfinished) = lexer::lines(text);
     let end = Piece::nowhere(text.len());
     if unfinished {
-        report.refuse(
-            "unfinished-line",
-            end,
-            "The last line ends in a backslash, nothing follows it",
-        );
+        report.refuse("unfinished-line", end, "The last line ends in a backslash, nothing follows it");
     }
     if lines.is_empty() {
         report.refuse("empty-rule", end, "There is no rule in the text");
@@ -121,19 +92,11 @@ fn read(report: &mut Report<'_>, id: u32, text: &str) -> Option<CustomRule> {
             expects_rule = true;
         }
         if name == "secaction" && !links.is_empty() {
-            report.refuse(
-                "action-in-chain",
-                directive,
-                "A `SecAction` cannot follow a `chain`",
-            );
+            report.refuse("action-in-chain", directive, "A `SecAction` cannot follow a `chain`");
             continue;
         }
         if links.len() == MAX_LINKS {
-            report.refuse(
-                "chain-too-long",
-                directive,
-                format!("A chain has at most {MAX_LINKS} rules"),
-            );
+            report.refuse("chain-too-long", directive, format!("A chain has at most {MAX_LINKS} rules"));
             return None;
         }
         let link = match name.as_str() {
@@ -165,13 +128,7 @@ fn read(report: &mut Report<'_>, id: u32, text: &str) -> Option<CustomRule> {
         Some(Disruptive::Redirect(target)) => Some(target.clone()),
         _ => None,
     };
-    Some(CustomRule {
-        id,
-        links: links.into_iter().map(|link| link.rule).collect(),
-        redirect_target,
-        phase,
-        findings: Vec::new(),
-    })
+    Some(CustomRule { id, links: links.into_iter().map(|link| link.rule).collect(), redirect_target, phase, findings: Vec::new() })
 }
 
 fn refuse_directive(report: &mut Report<'_>, directive: Piece<'_>) {
@@ -187,9 +144,7 @@ fn refuse_directive(report: &mut Report<'_>, directive: Piece<'_>) {
         _ if allow::DIRECTIVES.contains(&lower.as_str()) => report.refuse_hint(
             "refused-directive",
             directive,
-            format!(
-                "`{shown}` configures the engine; a custom rule is one `SecRule` or `SecAction`"
-            ),
+            format!("`{shown}` configures the engine; a custom rule is one `SecRule` or `SecAction`"),
             "Limits, exclusions and modes are fields of the policy",
         ),
         _ => match closest(&text, ["SecRule", "SecAction"].into_iter()) {
@@ -199,11 +154,7 @@ fn refuse_directive(report: &mut Report<'_>, directive: Piece<'_>) {
                 format!("`{shown}` is not a directive"),
                 format!("Did you mean `{near}`?"),
             ),
-            None => report.refuse(
-                "unknown-directive",
-                directive,
-                format!("A custom rule is one `SecRule` or `SecAction`, not `{shown}`"),
-            ),
+            None => report.refuse("unknown-directive", directive, format!("A custom rule is one `SecRule` or `SecAction`, not `{shown}`")),
         },
     }
 }
@@ -228,16 +179,9 @@ fn rule(report: &mut Report<'_>, rest: Piece<'_>, first: bool) -> Option<Link> {
         true => rest,
         false => actions_list(report, rest)?,
     };
-    let position = if first {
-        Position::First
-    } else {
-        Position::Chained
-    };
+    let position = if first { Position::First } else { Position::Chained };
     let actions = actions::parse(report, list, position);
-    let kind = LinkKind::Match {
-        targets,
-        operator: operator?,
-    };
+    let kind = LinkKind::Match { targets, operator: operator? };
     Some(link(kind, actions, first, body))
 }
 
@@ -266,17 +210,9 @@ fn actions_list<'a>(report: &mut Report<'_>, rest: Piece<'a>) -> Option<Piece<'a
     Some(list)
 }
 
-fn quoted<'a>(
-    report: &mut Report<'_>,
-    rest: Piece<'a>,
-    what: &str,
-) -> Option<(Piece<'a>, Piece<'a>)> {
+fn quoted<'a>(report: &mut Report<'_>, rest: Piece<'a>, what: &str) -> Option<(Piece<'a>, Piece<'a>)> {
     if rest.get(0) != Some('"') {
-        report.refuse(
-            "quote-expected",
-            rest.slice(0, 1),
-            format!("The {what} must stand in double quotes"),
-        );
+        report.refuse("quote-expected", rest.slice(0, 1), format!("The {what} must stand in double quotes"));
         return None;
     }
     let Some((inside, behind)) = rest.split_quoted() else {
@@ -328,24 +264,11 @@ fn findings(report: &mut Report<'_>, line: Piece<'_>, phase: u8, links: &[Link])
         return;
     };
     if links.iter().all(|link| link.rule.msg.is_none()) {
-        report.find(
-            "no-message",
-            line,
-            "Without `msg` a match is neither counted nor named in events",
-            "Add `msg:'…'`",
-        );
+        report.find("no-message", line, "Without `msg` a match is neither counted nor named in events", "Add `msg:'…'`");
     }
-    let denies = matches!(
-        head.disruptive,
-        Disruptive::Deny(_) | Disruptive::Drop | Disruptive::Redirect(_)
-    );
+    let denies = matches!(head.disruptive, Disruptive::Deny(_) | Disruptive::Drop | Disruptive::Redirect(_));
     if denies && !head.log {
-        report.find(
-            "deny-without-log",
-            line,
-            "With `nolog` a denial leaves no trace of its rule",
-            "Remove `nolog`",
-        );
+        report.find("deny-without-log", line, "With `nolog` a denial leaves no trace of its rule", "Remove `nolog`");
     }
     if head.disruptive == Disruptive::Block {
         report.find(
@@ -356,19 +279,9 @@ fn findings(report: &mut Report<'_>, line: Piece<'_>, phase: u8, links: &[Link])
         );
     }
     if phase == 1 && links.iter().any(|link| link.body) {
-        report.find(
-            "body-in-phase-1",
-            line,
-            "In phase 1 the body has not been read: its variables are empty",
-            "Use `phase:2`",
-        );
+        report.find("body-in-phase-1", line, "In phase 1 the body has not been read: its variables are empty", "Use `phase:2`");
     }
-    let scores = |link: &Link| {
-        link.rule
-            .setvars
-            .iter()
-            .any(|(name, _)| !allow::is_own(name))
-    };
+    let scores = |link: &Link| link.rule.setvars.iter().any(|(name, _)| !allow::is_own(name));
     if phase == 1 && links.iter().any(scores) {
         report.find(
             "score-in-phase-1",

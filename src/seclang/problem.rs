@@ -38,11 +38,7 @@ pub(super) struct Report<'t> {
 
 impl<'t> Report<'t> {
     pub fn new(text: &'t str) -> Self {
-        Self {
-            text,
-            problems: Vec::new(),
-            findings: Vec::new(),
-        }
+        Self { text, problems: Vec::new(), findings: Vec::new() }
     }
 
     /// A problem without a hint.
@@ -51,44 +47,22 @@ impl<'t> Report<'t> {
     }
 
     /// A problem with a hint.
-    pub fn refuse_hint(
-        &mut self,
-        code: &'static str,
-        at: Piece<'_>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
+    pub fn refuse_hint(&mut self, code: &'static str, at: Piece<'_>, message: impl Into<String>, hint: impl Into<String>) {
         self.add(code, at, message.into(), Some(hint.into()));
     }
 
     fn add(&mut self, code: &'static str, at: Piece<'_>, message: String, hint: Option<String>) {
         if self.problems.len() < MAX_PROBLEMS {
             let span = self.span(at);
-            self.problems.push(Problem {
-                code,
-                message,
-                hint,
-                span,
-            });
+            self.problems.push(Problem { code, message, hint, span });
         }
     }
 
     /// Something to know that does not refuse the rule.
-    pub fn find(
-        &mut self,
-        code: &'static str,
-        at: Piece<'_>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
+    pub fn find(&mut self, code: &'static str, at: Piece<'_>, message: impl Into<String>, hint: impl Into<String>) {
         if self.findings.len() < MAX_PROBLEMS {
             let span = self.span(at);
-            self.findings.push(Problem {
-                code,
-                message: message.into(),
-                hint: Some(hint.into()),
-                span,
-            });
+            self.findings.push(Problem { code, message: message.into(), hint: Some(hint.into()), span });
         }
     }
 
@@ -97,22 +71,13 @@ impl<'t> Report<'t> {
         let before = &self.text[..start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Span {
-            start,
-            end,
-            line: count(before.matches('\n').count() + 1),
-            column: count(before[line_start..].chars().count() + 1),
-        }
+        Span { start, end, line: count(before.matches('\n').count() + 1), column: count(before[line_start..].chars().count() + 1) }
     }
 }
 
 /// Shortens and defuses a piece of the text before it is quoted in a message.
 pub(super) fn shown(text: &str) -> String {
-    let mut out: String = text
-        .chars()
-        .take(60)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
+    let mut out: String = text.chars().take(60).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(60).is_some() {
         out.push('…');
     }

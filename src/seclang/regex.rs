@@ -31,11 +31,7 @@ pub(super) fn check(report: &mut Report<'_>, pattern: Piece<'_>) {
             ']' => in_class = false,
             '(' if !in_class && next == Some('?') => group(report, pattern, index),
             '*' | '+' | '?' if !in_class && next == Some('+') => {
-                refuse(
-                    report,
-                    pattern.slice(index, index + 2),
-                    "possessive quantifiers",
-                );
+                refuse(report, pattern.slice(index, index + 2), "possessive quantifiers");
                 index += 1;
             }
             _ => {}

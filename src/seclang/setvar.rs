@@ -10,22 +10,12 @@ use super::problem::{Report, closest, shown};
 pub(super) fn parse(report: &mut Report<'_>, value: Piece<'_>) -> Option<(String, String)> {
     let text = value.text();
     if text.starts_with('!') {
-        report.refuse_hint(
-            "invalid-setvar",
-            value,
-            "`setvar` cannot remove a variable here",
-            "Set it to 0",
-        );
+        report.refuse_hint("invalid-setvar", value, "`setvar` cannot remove a variable here", "Set it to 0");
         return None;
     }
     let Some((left, right)) = text.split_once('=') else {
         // Coraza 3.8.1 accepts it and then panics on the missing value
-        report.refuse_hint(
-            "invalid-setvar",
-            value,
-            "`setvar` needs a value",
-            "Write `setvar:tx.custom_name=1`",
-        );
+        report.refuse_hint("invalid-setvar", value, "`setvar` needs a value", "Write `setvar:tx.custom_name=1`");
         return None;
     };
     let name = left.trim().to_ascii_lowercase();
@@ -33,10 +23,7 @@ pub(super) fn parse(report: &mut Report<'_>, value: Piece<'_>) -> Option<(String
         report.refuse_hint(
             "refused-setvar",
             value,
-            format!(
-                "`setvar` can only set `tx.` variables, not `{}`",
-                shown(left)
-            ),
+            format!("`setvar` can only set `tx.` variables, not `{}`", shown(left)),
             "Write `setvar:tx.custom_name=1`",
         );
         return None;
@@ -47,12 +34,7 @@ pub(super) fn parse(report: &mut Report<'_>, value: Piece<'_>) -> Option<(String
             Some(near) => format!("Did you mean `tx.{near}`?"),
             None => "Own names are `tx.custom_` and 1 to 48 letters, digits or `_`".to_owned(),
         };
-        report.refuse_hint(
-            "refused-setvar",
-            value,
-            format!("`tx.{}` is not for custom rules to set", shown(name)),
-            hint,
-        );
+        report.refuse_hint("refused-setvar", value, format!("`tx.{}` is not for custom rules to set", shown(name)), hint);
         return None;
     }
     let right = right.trim();

@@ -21,10 +21,7 @@ pub(super) fn parse(report: &mut Report<'_>, list: Piece<'_>, body: &mut bool) -
                 report.refuse_hint(
                     "exclusion-of-nothing",
                     piece,
-                    format!(
-                        "`!{}` excludes from a variable that is not listed before it",
-                        target.name
-                    ),
+                    format!("`!{}` excludes from a variable that is not listed before it", target.name),
                     format!("Write `{0}|!{0}:name`", target.name),
                 );
             }
@@ -70,14 +67,7 @@ fn one(report: &mut Report<'_>, piece: Piece<'_>) -> Option<(Target, &'static Va
     let collection = variable.shape != Shape::Single;
     let selector = match colon {
         Some(_) if !collection => {
-            report.refuse(
-                "no-selector",
-                piece,
-                format!(
-                    "`{}` is a single value, nothing can be selected",
-                    variable.name
-                ),
-            );
+            report.refuse("no-selector", piece, format!("`{}` is a single value, nothing can be selected", variable.name));
             return None;
         }
         Some(colon) => Some(selector(report, variable, named.from(colon + 1))?),
@@ -85,14 +75,7 @@ fn one(report: &mut Report<'_>, piece: Piece<'_>) -> Option<(Target, &'static Va
     };
     match (mode, &selector) {
         (TargetMode::Count | TargetMode::Exclude, _) if !collection => {
-            report.refuse(
-                "not-a-collection",
-                piece,
-                format!(
-                    "`{}` is a single value: `&` and `!` are for collections",
-                    variable.name
-                ),
-            );
+            report.refuse("not-a-collection", piece, format!("`{}` is a single value: `&` and `!` are for collections", variable.name));
             return None;
         }
         (TargetMode::Exclude, None) => {
@@ -115,11 +98,7 @@ fn one(report: &mut Report<'_>, piece: Piece<'_>) -> Option<(Target, &'static Va
         }
         _ => {}
     }
-    let target = Target {
-        mode,
-        name: variable.name,
-        selector,
-    };
+    let target = Target { mode, name: variable.name, selector };
     Some((target, variable))
 }
 
@@ -129,26 +108,13 @@ fn known(report: &mut Report<'_>, name: Piece<'_>) -> Option<&'static Variable> 
         return Some(variable);
     }
     if let Some((code, reason)) = allow::refused_variable(&text) {
-        report.refuse(
-            code,
-            name,
-            format!("`{}` {reason}", text.to_ascii_uppercase()),
-        );
+        report.refuse(code, name, format!("`{}` {reason}", text.to_ascii_uppercase()));
     } else if text.is_empty() {
-        report.refuse(
-            "unknown-variable",
-            name,
-            "The name of a variable is missing",
-        );
+        report.refuse("unknown-variable", name, "The name of a variable is missing");
     } else {
         let message = format!("Coraza has no variable `{}`", shown(&text));
         match closest(&text, allow::VARIABLES.iter().map(|v| v.name)) {
-            Some(near) => report.refuse_hint(
-                "unknown-variable",
-                name,
-                message,
-                format!("Did you mean `{near}`?"),
-            ),
+            Some(near) => report.refuse_hint("unknown-variable", name, message, format!("Did you mean `{near}`?")),
             None => report.refuse("unknown-variable", name, message),
         }
     }
@@ -171,11 +137,7 @@ fn selector(report: &mut Report<'_>, variable: &Variable, piece: Piece<'_>) -> O
     }
     // ModSecurity wants `'/a|b/'`; Coraza does not need the quotes, and we write none
     let quoted = piece.len() >= 2 && piece.get(0) == Some('\'') && ends_with(piece, '\'');
-    let bare = if quoted {
-        piece.slice(1, piece.len() - 1)
-    } else {
-        piece
-    };
+    let bare = if quoted { piece.slice(1, piece.len() - 1) } else { piece };
     if bare.get(0) == Some('/') {
         return expression(report, bare);
     }
@@ -195,12 +157,7 @@ fn selector(report: &mut Report<'_>, variable: &Variable, piece: Piece<'_>) -> O
 
 fn expression(report: &mut Report<'_>, bare: Piece<'_>) -> Option<Selector> {
     let inner = bare.slice(1, bare.len() - 1);
-    let backslashes = inner
-        .text()
-        .chars()
-        .rev()
-        .take_while(|c| *c == '\\')
-        .count();
+    let backslashes = inner.text().chars().rev().take_while(|c| *c == '\\').count();
     let closed = bare.len() >= 2 && ends_with(bare, '/') && backslashes % 2 == 0;
     if !closed || inner.is_empty() || inner.len() > 1024 {
         report.refuse_hint(
@@ -234,9 +191,7 @@ fn expression(report: &mut Report<'_>, bare: Piece<'_>) -> Option<Selector> {
             );
             return None;
         }
-        if (escaped && (c.is_ascii_uppercase() || c == 'p'))
-            || (!escaped && c == '?' && flag_follows(inner, index))
-        {
+        if (escaped && (c.is_ascii_uppercase() || c == 'p')) || (!escaped && c == '?' && flag_follows(inner, index)) {
             report.refuse_hint(
                 "upper-case-in-selector",
                 inner.slice(index.saturating_sub(1), index + 2),
@@ -257,18 +212,12 @@ fn expression(report: &mut Report<'_>, bare: Piece<'_>) -> Option<Selector> {
 /// process, and Coraza 3.8.1 panics when it finds the other one's.
 fn canonical(pattern: &str) -> String {
     let lower = pattern.to_lowercase();
-    if lower.starts_with("(?:") {
-        lower
-    } else {
-        format!("(?:{lower})")
-    }
+    if lower.starts_with("(?:") { lower } else { format!("(?:{lower})") }
 }
 
 /// `(?P…` and `(?U…` change their meaning in lower case.
 fn flag_follows(inner: Piece<'_>, index: usize) -> bool {
-    index > 0
-        && inner.get(index - 1) == Some('(')
-        && inner.get(index + 1).is_some_and(|c| c.is_ascii_uppercase())
+    index > 0 && inner.get(index - 1) == Some('(') && inner.get(index + 1).is_some_and(|c| c.is_ascii_uppercase())
 }
 
 fn ends_with(piece: Piece<'_>, c: char) -> bool {

@@ -5,28 +5,12 @@ use super::allow;
 use super::lexer::Piece;
 use super::problem::{Report, shown};
 
-pub(super) fn number(
-    report: &mut Report<'_>,
-    name: &str,
-    value: Piece<'_>,
-    from: u32,
-    to: u32,
-) -> Option<u32> {
+pub(super) fn number(report: &mut Report<'_>, name: &str, value: Piece<'_>, from: u32, to: u32) -> Option<u32> {
     let text = value.trim().text();
     let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let number = text
-        .parse()
-        .ok()
-        .filter(|n| digits && (from..=to).contains(n));
+    let number = text.parse().ok().filter(|n| digits && (from..=to).contains(n));
     if number.is_none() {
-        report.refuse(
-            "invalid-value",
-            value,
-            format!(
-                "`{name}` takes a number from {from} to {to}, not `{}`",
-                shown(&text)
-            ),
-        );
+        report.refuse("invalid-value", value, format!("`{name}` takes a number from {from} to {to}, not `{}`", shown(&text)));
     }
     number
 }
@@ -35,16 +19,8 @@ pub(super) fn phase(report: &mut Report<'_>, value: Piece<'_>) -> Option<u8> {
     match value.trim().text().as_str() {
         "1" => return Some(1),
         "2" | "request" => return Some(2),
-        "3" | "4" | "response" => report.refuse(
-            "refused-phase",
-            value,
-            "The response phase is not inspected by custom rules",
-        ),
-        "5" | "logging" => report.refuse(
-            "refused-phase",
-            value,
-            "The logging phase is too late for a custom rule to act",
-        ),
+        "3" | "4" | "response" => report.refuse("refused-phase", value, "The response phase is not inspected by custom rules"),
+        "5" | "logging" => report.refuse("refused-phase", value, "The logging phase is too late for a custom rule to act"),
         other => report.refuse_hint(
             "refused-phase",
             value,
@@ -60,10 +36,7 @@ pub(super) fn severity(report: &mut Report<'_>, value: Piece<'_>) -> Option<u8> 
     let named = |s: &&str| s.eq_ignore_ascii_case(&text);
     let number = match text.as_bytes() {
         [digit @ b'0'..=b'7'] => Some(digit - b'0'),
-        _ => allow::SEVERITIES
-            .iter()
-            .position(named)
-            .and_then(|n| u8::try_from(n).ok()),
+        _ => allow::SEVERITIES.iter().position(named).and_then(|n| u8::try_from(n).ok()),
     };
     if number.is_none() {
         report.refuse_hint(
@@ -79,16 +52,9 @@ pub(super) fn severity(report: &mut Report<'_>, value: Piece<'_>) -> Option<u8> 
 /// An absolute URL of plain ASCII; it ends up in a `Location` header.
 pub(super) fn redirect(report: &mut Report<'_>, value: Piece<'_>) -> Option<String> {
     let text = value.text();
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    let host_fine = host.is_some_and(|host| {
-        !host.is_empty()
-            && host
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
-    });
+    let host_fine = host.is_some_and(|host| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b)));
     let refused = |b: u8| !b.is_ascii_graphic() || b"\"'\\<>^`{|}".contains(&b);
     if !host_fine || text.len() > MAX_REDIRECT_CHARS || text.bytes().any(refused) {
         report.refuse_hint(

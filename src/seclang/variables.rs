@@ -21,35 +21,19 @@ pub struct Variable {
 }
 
 const fn one(name: &'static str) -> Variable {
-    Variable {
-        name,
-        shape: Shape::Single,
-        body: false,
-    }
+    Variable { name, shape: Shape::Single, body: false }
 }
 
 const fn one_of_body(name: &'static str) -> Variable {
-    Variable {
-        name,
-        shape: Shape::Single,
-        body: true,
-    }
+    Variable { name, shape: Shape::Single, body: true }
 }
 
 const fn many(name: &'static str) -> Variable {
-    Variable {
-        name,
-        shape: Shape::Collection,
-        body: false,
-    }
+    Variable { name, shape: Shape::Collection, body: false }
 }
 
 const fn many_of_body(name: &'static str) -> Variable {
-    Variable {
-        name,
-        shape: Shape::Collection,
-        body: true,
-    }
+    Variable { name, shape: Shape::Collection, body: true }
 }
 
 /// The request-side variables Coraza fills.
@@ -117,11 +101,7 @@ pub const VARIABLES: &[Variable] = &[
     many("TX"),
     one("UNIQUE_ID"),
     one("URI_PARSE_ERROR"),
-    Variable {
-        name: "XML",
-        shape: Shape::XPath,
-        body: true,
-    },
+    Variable { name: "XML", shape: Shape::XPath, body: true },
 ];
 
 /// The two expressions Coraza's XML processor answers: attribute values, and text.
@@ -163,38 +143,21 @@ pub fn variable(name: &str) -> Option<&'static Variable> {
 /// Why a variable Coraza knows is not for custom rules: `(code, reason)`.
 pub fn refused_variable(name: &str) -> Option<(&'static str, &'static str)> {
     let name = name.to_ascii_uppercase();
-    let response = ["OUTBOUND_DATA_ERROR", "STATUS_LINE"].contains(&name.as_str())
-        || name.starts_with("RESPONSE_")
-        || name.starts_with("RES_BODY_");
+    let response =
+        ["OUTBOUND_DATA_ERROR", "STATUS_LINE"].contains(&name.as_str()) || name.starts_with("RESPONSE_") || name.starts_with("RES_BODY_");
     if response {
-        return Some((
-            "response-variable",
-            "belongs to the response, which custom rules do not inspect",
-        ));
+        return Some(("response-variable", "belongs to the response, which custom rules do not inspect"));
     }
     if EMPTY.contains(&name.as_str()) {
-        return Some((
-            "empty-variable",
-            "is kept by Coraza for compatibility but never filled, so the rule could not work",
-        ));
+        return Some(("empty-variable", "is kept by Coraza for compatibility but never filled, so the rule could not work"));
     }
     match name.as_str() {
-        "ENV" => Some((
-            "refused-variable",
-            "reads the environment of the agent's process",
-        )),
-        "FILES_TMP_CONTENT" | "FILES_TMPNAMES" => Some((
-            "refused-variable",
-            "names files on the agent's disk; uploads are inspected in memory",
-        )),
-        "REQUEST_XML" => Some((
-            "refused-variable",
-            "cannot be selected from; write `XML:/*` or `XML://@*`",
-        )),
-        "RULE" | "UNKNOWN" => Some((
-            "refused-variable",
-            "is the engine's own bookkeeping, not part of the request",
-        )),
+        "ENV" => Some(("refused-variable", "reads the environment of the agent's process")),
+        "FILES_TMP_CONTENT" | "FILES_TMPNAMES" => {
+            Some(("refused-variable", "names files on the agent's disk; uploads are inspected in memory"))
+        }
+        "REQUEST_XML" => Some(("refused-variable", "cannot be selected from; write `XML:/*` or `XML://@*`")),
+        "RULE" | "UNKNOWN" => Some(("refused-variable", "is the engine's own bookkeeping, not part of the request")),
         _ => None,
     }
 }

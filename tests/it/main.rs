@@ -1,1 +1,13 @@
-fn main() {}
+//! The integration tests: one binary, every part real. See `stack`.
+#![allow(clippy::allow_attributes, reason = "test code states its own exceptions")]
+
+mod architecture;
+mod deployments;
+mod faults;
+mod observe;
+mod origin;
+mod settings;
+mod spop;
+mod stack;
+mod verdicts;
+mod wire;

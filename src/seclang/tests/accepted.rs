@@ -71,15 +71,8 @@ fn canonical_text() {
 
 #[test]
 fn what_a_rule_tells() {
-    let rule = accept(
-        r#"SecRule ARGS x:y "redirect:https://example.org/,phase:1,msg:hello""#
-            .replace("x:y", "\"x\"")
-            .as_str(),
-    );
-    assert_eq!(
-        rule.redirect_target.as_deref(),
-        Some("https://example.org/")
-    );
+    let rule = accept(r#"SecRule ARGS x:y "redirect:https://example.org/,phase:1,msg:hello""#.replace("x:y", "\"x\"").as_str());
+    assert_eq!(rule.redirect_target.as_deref(), Some("https://example.org/"));
     assert_eq!((rule.id, rule.phase, rule.links.len()), (ID, 1, 1));
     assert_eq!(rule.message(), Some("hello"));
     assert!(rule.findings.is_empty(), "{:?}", rule.findings);
@@ -89,11 +82,7 @@ fn what_a_rule_tells() {
 fn every_listed_name_is_accepted() {
     use crate::seclang::allow::{self, Argument, Shape};
     for variable in allow::VARIABLES {
-        let selector = if variable.shape == Shape::XPath {
-            ":/*"
-        } else {
-            ""
-        };
+        let selector = if variable.shape == Shape::XPath { ":/*" } else { "" };
         accept(&format!("SecRule {}{selector} \"x\"", variable.name));
         assert!(allow::refused_variable(variable.name).is_none());
     }
@@ -123,21 +112,9 @@ fn every_listed_name_is_accepted() {
 #[test]
 fn findings_do_not_refuse() {
     let found = |text: &str| codes(&accept(text).findings);
-    assert_eq!(
-        found(r#"SecRule ARGS "x" "deny,nolog,msg:a""#),
-        ["deny-without-log"]
-    );
+    assert_eq!(found(r#"SecRule ARGS "x" "deny,nolog,msg:a""#), ["deny-without-log"]);
     assert_eq!(found(r#"SecRule ARGS "x" "pass""#), ["no-message"]);
-    assert_eq!(
-        found(r#"SecRule ARGS "x" "block,msg:a""#),
-        ["block-is-pass"]
-    );
-    assert_eq!(
-        found(r#"SecRule REQUEST_BODY "x" "phase:1,msg:a""#),
-        ["body-in-phase-1"]
-    );
-    assert_eq!(
-        found(r#"SecAction "phase:1,msg:a,setvar:tx.lfi_score=+1""#),
-        ["score-in-phase-1"]
-    );
+    assert_eq!(found(r#"SecRule ARGS "x" "block,msg:a""#), ["block-is-pass"]);
+    assert_eq!(found(r#"SecRule REQUEST_BODY "x" "phase:1,msg:a""#), ["body-in-phase-1"]);
+    assert_eq!(found(r#"SecAction "phase:1,msg:a,setvar:tx.lfi_score=+1""#), ["score-in-phase-1"]);
 }

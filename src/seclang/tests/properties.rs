@@ -81,27 +81,12 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn rule() -> impl Strategy<Value = String> {
-    let targets = prop::sample::select(vec![
-        "ARGS",
-        "&ARGS:a|ARGS_NAMES",
-        "ARGS:/a\\/|b/|!ARGS:'/c/'",
-        "REQUEST_URI",
-        "XML://@*|TX:1",
-    ]);
-    let operator = prop::sample::select(vec![
-        "@streq ",
-        "!@contains ",
-        "@within ",
-        "@rx ",
-        "@pm ",
-        "",
-    ]);
+    let targets = prop::sample::select(vec!["ARGS", "&ARGS:a|ARGS_NAMES", "ARGS:/a\\/|b/|!ARGS:'/c/'", "REQUEST_URI", "XML://@*|TX:1"]);
+    let operator = prop::sample::select(vec!["@streq ", "!@contains ", "@within ", "@rx ", "@pm ", ""]);
     let disruptive = prop::sample::select(vec!["deny", "drop", "pass", "block", "nolog,auditlog"]);
     (targets, operator, argument(), value(), disruptive, any::<bool>()).prop_map(
         |(targets, operator, argument, value, disruptive, chain)| {
-            let first = format!(
-                "SecRule {targets} \"{operator}{argument}\" \"phase:1,{disruptive},msg:'{value}',t:trim,tag:'{value}'"
-            );
+            let first = format!("SecRule {targets} \"{operator}{argument}\" \"phase:1,{disruptive},msg:'{value}',t:trim,tag:'{value}'");
             if chain {
                 format!("{first},chain\"\nSecRule {targets} \"{operator}{argument}\" \"logdata:'{value}'\"")
             } else {
@@ -115,15 +100,9 @@ fn rule() -> impl Strategy<Value = String> {
 fn check(rule: &CustomRule) {
     let text = rule.emit();
     assert_eq!(text.lines().count(), rule.links.len(), "{text}");
-    assert!(
-        !text.chars().any(|c| c.is_control() && c != '\n'),
-        "{text:?}"
-    );
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
     for line in text.split('\n') {
-        assert!(
-            line.starts_with("SecRule ") || line.starts_with("SecAction "),
-            "{line}"
-        );
+        assert!(line.starts_with("SecRule ") || line.starts_with("SecAction "), "{line}");
         assert!(line.ends_with('"') && line.len() < 60_000, "{line}");
         assert_eq!(line, line.trim(), "{line}");
     }

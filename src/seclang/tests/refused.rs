@@ -14,22 +14,10 @@ const TABLE: &[(&str, &str)] = &[
     ("SecRule ARGS \"x\"\nSecRule ARGS \"y\"", "second-rule"),
     ("SecRule ARGS \"x\"\nSecRuleEngine Off", "refused-directive"),
     ("SecRule ARGS \"x\" \"chain\"", "chain-without-rule"),
-    (
-        "SecRule ARGS \"x\" \"chain\"\nSecAction \"pass\"",
-        "action-in-chain",
-    ),
-    (
-        "SecRule ARGS \"x\" \"chain\"\nSecRule ARGS \"y\" \"id:190001\"",
-        "first-link-only",
-    ),
-    (
-        "SecRule ARGS \"x\" \"chain\"\nSecRule ARGS \"y\" \"deny\"",
-        "first-link-only",
-    ),
-    (
-        "SecRule ARGS \"x\" \"chain\"\nSecRule ARGS \"y\" \"phase:2\"",
-        "first-link-only",
-    ),
+    ("SecRule ARGS \"x\" \"chain\"\nSecAction \"pass\"", "action-in-chain"),
+    ("SecRule ARGS \"x\" \"chain\"\nSecRule ARGS \"y\" \"id:190001\"", "first-link-only"),
+    ("SecRule ARGS \"x\" \"chain\"\nSecRule ARGS \"y\" \"deny\"", "first-link-only"),
+    ("SecRule ARGS \"x\" \"chain\"\nSecRule ARGS \"y\" \"phase:2\"", "first-link-only"),
     ("SecAction \"chain\"", "needs-secrule"),
     ("SecRule ARGS \"x\" \\", "unfinished-line"),
     ("SecRule ARGS \"x\r\n\"", "control-character"),
@@ -77,10 +65,7 @@ const TABLE: &[(&str, &str)] = &[
     ("SecRule ARGS \"@pm \\xff a\"", "invalid-words"),
     ("SecRule ARGS \"@pm rx:true:(?sm)a b\"", "invalid-words"),
     ("SecRule XML \"x\"", "selector-needed"),
-    (
-        "SecRule ARGS \"@inspectFile /usr/bin/touch\"",
-        "refused-operator",
-    ),
+    ("SecRule ARGS \"@inspectFile /usr/bin/touch\"", "refused-operator"),
     ("SecRule ARGS \"!@pmFromFile x\"", "refused-operator"),
     ("SecRule ARGS \"@pmf x\"", "refused-operator"),
     ("SecRule ARGS \"@ipMatchFromDataset x\"", "refused-operator"),
@@ -98,10 +83,7 @@ const TABLE: &[(&str, &str)] = &[
     ("SecRule ARGS \"@eq x\"", "not-a-number"),
     ("SecRule ARGS \"@ipMatch 1.2.3\"", "not-a-network"),
     ("SecRule ARGS \"@ipMatch 1.2.3.4/33\"", "not-a-network"),
-    (
-        "SecRule ARGS \"@validateByteRange 1-256\"",
-        "not-a-byte-range",
-    ),
+    ("SecRule ARGS \"@validateByteRange 1-256\"", "not-a-byte-range"),
     ("SecRule ARGS \"@restpath /{a}/{a}\"", "invalid-path"),
     ("SecRule ARGS \"@streq %{ENV.PATH}\"", "refused-macro"),
     ("SecRule ARGS \"@streq %{a b}\"", "malformed-macro"),
@@ -112,22 +94,13 @@ const TABLE: &[(&str, &str)] = &[
     ("SecRule ARGS \"(?>b)\"", "unsupported-regex"),
     ("SecRule ARGS \"(a)\\1\"", "unsupported-regex"),
     ("SecRule ARGS \"a++\"", "unsupported-regex"),
-    (
-        "SecRule ARGS \"x\" \"t:lowercas\"",
-        "unknown-transformation",
-    ),
-    (
-        "SecRule ARGS \"x\" \"ctl:ruleEngine=Off\"",
-        "refused-action",
-    ),
+    ("SecRule ARGS \"x\" \"t:lowercas\"", "unknown-transformation"),
+    ("SecRule ARGS \"x\" \"ctl:ruleEngine=Off\"", "refused-action"),
     ("SecRule ARGS \"x\" \"allow\"", "refused-action"),
     ("SecRule ARGS \"x\" \"skipAfter:END\"", "refused-action"),
     ("SecRule ARGS \"x\" \"exec:/bin/sh\"", "refused-action"),
     ("SecRule ARGS \"x\" \"setenv:a=b\"", "refused-action"),
-    (
-        "SecRule ARGS \"x\" \"initcol:ip=%{REMOTE_ADDR}\"",
-        "refused-action",
-    ),
+    ("SecRule ARGS \"x\" \"initcol:ip=%{REMOTE_ADDR}\"", "refused-action"),
     ("SecRule ARGS \"x\" \"proxy:x\"", "refused-action"),
     ("SecRule ARGS \"x\" \"denny\"", "unknown-action"),
     ("SecRule ARGS \"x\" \"msg:a,b\"", "unknown-action"),
@@ -141,72 +114,27 @@ const TABLE: &[(&str, &str)] = &[
     ("SecRule ARGS \"x\" \"msg:'a\\\"b'\"", "quote-in-value"),
     ("SecRule ARGS \"x\" \"msg:'a\"", "quote-in-value"),
     ("SecRule ARGS \"x\" \"msg:'a\\ '\"", "backslash-at-end"),
-    (
-        "SecRule ARGS \"x\" \"msg:'%{REQUEST_HEADERS.Cookie}'\"",
-        "refused-macro",
-    ),
+    ("SecRule ARGS \"x\" \"msg:'%{REQUEST_HEADERS.Cookie}'\"", "refused-macro"),
     ("SecRule ARGS \"x\" \"status:403\"", "status-without-deny"),
     ("SecRule ARGS \"x\" \"deny,status:200\"", "refused-status"),
-    (
-        "SecRule ARGS \"x\" \"redirect:https://a.example/,status:301\"",
-        "refused-status",
-    ),
+    ("SecRule ARGS \"x\" \"redirect:https://a.example/,status:301\"", "refused-status"),
     ("SecRule ARGS \"x\" \"redirect:/local\"", "invalid-redirect"),
-    (
-        "SecRule ARGS \"x\" \"redirect:javascript:alert(1)\"",
-        "invalid-redirect",
-    ),
-    (
-        "SecRule ARGS \"x\" \"redirect:https://a@b.example/\"",
-        "invalid-redirect",
-    ),
-    (
-        "SecRule ARGS \"x\" \"redirect:https:///x\"",
-        "invalid-redirect",
-    ),
-    (
-        "SecRule ARGS \"x\" \"redirect:'https://a.example/ x'\"",
-        "invalid-redirect",
-    ),
-    (
-        "SecRule ARGS \"x\" \"redirect:https://a.example/%{TX.0}\"",
-        "invalid-redirect",
-    ),
+    ("SecRule ARGS \"x\" \"redirect:javascript:alert(1)\"", "invalid-redirect"),
+    ("SecRule ARGS \"x\" \"redirect:https://a@b.example/\"", "invalid-redirect"),
+    ("SecRule ARGS \"x\" \"redirect:https:///x\"", "invalid-redirect"),
+    ("SecRule ARGS \"x\" \"redirect:'https://a.example/ x'\"", "invalid-redirect"),
+    ("SecRule ARGS \"x\" \"redirect:https://a.example/%{TX.0}\"", "invalid-redirect"),
     ("SecRule ARGS \"x\" \"severity:9\"", "unknown-severity"),
     ("SecRule ARGS \"x\" \"maturity:0\"", "invalid-value"),
-    (
-        "SecRule ARGS \"x\" \"setvar:tx.gp_mode=D\"",
-        "refused-setvar",
-    ),
-    (
-        "SecRule ARGS \"x\" \"setvar:tx.inbound_anomaly_score_threshold=999\"",
-        "refused-setvar",
-    ),
+    ("SecRule ARGS \"x\" \"setvar:tx.gp_mode=D\"", "refused-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.inbound_anomaly_score_threshold=999\"", "refused-setvar"),
     ("SecRule ARGS \"x\" \"setvar:ip.x=1\"", "refused-setvar"),
-    (
-        "SecRule ARGS \"x\" \"setvar:tx.custom_%{TX.0}=1\"",
-        "refused-setvar",
-    ),
-    (
-        "SecRule ARGS \"x\" \"setvar:tx.xss_score=0\"",
-        "invalid-setvar",
-    ),
-    (
-        "SecRule ARGS \"x\" \"setvar:tx.xss_score=-5\"",
-        "invalid-setvar",
-    ),
-    (
-        "SecRule ARGS \"x\" \"setvar:tx.custom_a\"",
-        "invalid-setvar",
-    ),
-    (
-        "SecRule ARGS \"x\" \"setvar:!tx.custom_a\"",
-        "invalid-setvar",
-    ),
-    (
-        "SecRule ARGS \"x\" \"setvar:tx.custom_a=%{ENV.x}\"",
-        "invalid-setvar",
-    ),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_%{TX.0}=1\"", "refused-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=0\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=-5\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_a\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:!tx.custom_a\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_a=%{ENV.x}\"", "invalid-setvar"),
 ];
 
 #[test]
@@ -229,10 +157,7 @@ fn bounds() {
     assert_eq!(codes(&refuse(&chain)), ["chain-too-long"]);
     let text = "SecRule ARGS \"x\"";
     for id in [189_999, 200_000] {
-        assert_eq!(
-            codes(&parse_custom_rule(id, text).unwrap_err()),
-            ["id-out-of-range"]
-        );
+        assert_eq!(codes(&parse_custom_rule(id, text).unwrap_err()), ["id-out-of-range"]);
     }
     assert!(parse_custom_rule(199_999, text).is_ok());
 }
@@ -241,17 +166,7 @@ fn bounds() {
 fn many_problems_each_in_its_place() {
     let text = "# é\nSecRule ARGZ|ENV \\\n  \"@pmm é\" \"phase:4,\\\n  t:md6\"";
     let problems = refuse(text);
-    let told: Vec<_> = problems
-        .iter()
-        .map(|p| {
-            (
-                p.code,
-                p.span.line,
-                p.span.column,
-                &text[p.span.start..p.span.end],
-            )
-        })
-        .collect();
+    let told: Vec<_> = problems.iter().map(|p| (p.code, p.span.line, p.span.column, &text[p.span.start..p.span.end])).collect();
     assert_eq!(
         told,
         [

@@ -1,0 +1,47 @@
+# Guard Proxy. `make` lists the targets.
+SHELL := /bin/bash
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+.DEFAULT_GOAL := help
+.PHONY: help demo test build dev lint fmt docs sqlx bench floor clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Install what is missing, build, and run everything here to try it out (ARGS="--http-port 9000")
+	scripts/setup
+	scripts/build demo
+	GUARD_SPOA=$(CURDIR)/bin/guard-spoa $(TARGET)/demo/guard-proxy demo $(ARGS)
+
+build: ## Build guard-proxy (release) and guard-spoa
+	scripts/build release
+
+dev: ## Build as for tests, and run the demo with it
+	scripts/build dev
+	GUARD_SPOA=$(CURDIR)/bin/guard-spoa $(TARGET)/debug/guard-proxy demo $(ARGS)
+
+test: ## Run all tests, with a throw-away PostgreSQL and the real engines
+	scripts/test
+
+lint: ## Check formatting, lints, licences and unused dependencies
+	scripts/lint
+
+fmt: ## Format Rust and Go
+	cargo fmt
+	cd spoa && gofmt -w .
+
+docs: ## Write what is generated: settings, OpenAPI document
+	UPDATE_DOCS=1 SQLX_OFFLINE=true cargo test --lib config::docs
+	SQLX_OFFLINE=true cargo run --quiet -- openapi > openapi/openapi.json.new
+	mv openapi/openapi.json.new openapi/openapi.json
+
+sqlx: ## Write .sqlx/, from which queries are checked where there is no database
+	. scripts/lib.sh; trap stop_postgres EXIT; start_postgres; scripts/sqlx-prepare.sh
+
+bench: ## Measure; prints numbers, judges none
+	scripts/bench
+
+floor: ## Measure against the floor that the requirements set
+	scripts/floor
+
+clean: ## Remove what was built; the demo's state stays
+	rm -rf bin target

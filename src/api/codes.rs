@@ -1,0 +1,75 @@
+//! The codes of problems: one list, from which the OpenAPI document and `docs/problems.md` are made.
+
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+macro_rules! codes {
+    ($($variant:ident $text:literal $status:literal $title:literal $when:literal,)*) => {
+        /// What went wrong. Stable; new ones may come.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        #[schema(as = ProblemCode)]
+        pub enum Code {
+            $(#[doc = $when] $variant,)*
+        }
+
+        impl Code {
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+            pub fn status(self) -> StatusCode {
+                let status: u16 = match self { $(Self::$variant => $status,)* };
+                StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+            /// When it is answered, and what to do about it.
+            pub fn when(self) -> &'static str {
+                match self { $(Self::$variant => $when,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    BadRequest "bad_request" 400 "Request not understood" "The request cannot be understood at all.",
+    InvalidJson "invalid_json" 400 "Not JSON" "The body is not JSON, or names a member of an object twice; `line` and `column` say where.",
+    InvalidQuery "invalid_query" 400 "Wrong query" "A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.",
+    InvalidHeader "invalid_header" 400 "Wrong header" "A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.",
+    Unauthenticated "unauthenticated" 401 "Credential required" "No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.",
+    Forbidden "forbidden" 403 "Not allowed" "The credential is good and may not do that.",
+    NotFound "not_found" 404 "Not found" "There is nothing at the path, or nothing that the caller may know of.",
+    MethodNotAllowed "method_not_allowed" 405 "Method not allowed" "The path does not take this method; `Allow` names those it takes.",
+    Timeout "timeout" 408 "Too slow" "The body did not arrive in time.",
+    Taken "taken" 409 "Taken" "Something in the resource may be there only once in all of them (a hostname), and another has it.",
+    InUse "in_use" 409 "In use" "What is to be deleted is used; `used_by` names the users.",
+    Conflict "conflict" 409 "Conflict" "The state of the system is against it; the detail says what.",
+    AlreadyExists "already_exists" 412 "Exists already" "`If-None-Match: *` was sent and the object exists; `current` is its representation.",
+    PreconditionFailed "precondition_failed" 412 "Changed meanwhile" "`If-Match` does not name the current version; `current` is its representation.",
+    BodyTooLarge "body_too_large" 413 "Body too large" "The body is over the limit: 1 MiB, 32 MiB for entries of IP lists.",
+    UnsupportedMediaType "unsupported_media_type" 415 "Unsupported media type" "The content type is not one that the operation takes.",
+    Invalid "invalid" 422 "Invalid" "The body was parsed and is wrong; `errors` points at each fault.",
+    Refused "refused" 422 "Refused by an engine" "HAProxy or guard-spoa said no to the content; `said` is its own words, `errors` points at the cause where it is known. With `deployment` the change was committed, and is taken back; without, nothing was committed.",
+    IdempotencyMismatch "idempotency_mismatch" 422 "Key used before" "The `Idempotency-Key` was used for another request.",
+    PreconditionRequired "precondition_required" 428 "Precondition required" "Changing what exists wants `If-Match`.",
+    HeadersTooLarge "headers_too_large" 431 "Headers too large" "The request headers are over 64 KiB.",
+    Internal "internal" 500 "Our fault" "Something went wrong on our side; the request id finds it in our log.",
+    Unavailable "unavailable" 503 "Away" "Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.",
+    TookTooLong "took_too_long" 503 "Took too long" "We did not finish in time; whether a write was committed is not known: read before trying again.",
+}
+
+/// `docs/problems.md`.
+pub fn markdown() -> String {
+    let mut out = String::from(
+        "# Problems\n\nGenerated from `src/api/codes.rs` by `guard-proxy openapi`; do not edit. `type` is `urn:guard-proxy:problem:<code>`.\n\n\
+         | code | status | title | when |\n| --- | --- | --- | --- |\n",
+    );
+    for code in Code::ALL {
+        out.push_str(&format!("| `{}` | {} | {} | {} |\n", code.as_str(), code.status().as_u16(), code.title(), code.when()));
+    }
+    out
+}

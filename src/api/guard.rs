@@ -1,0 +1,128 @@
+//! What stands around every route: request id, credential, time limit, panics, problems, headers, metrics. Routes are closed unless on the
+//! public list: one that is forgotten there is closed, not open.
+
+use std::any::Any;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use uuid::Uuid;
+
+use super::codes::Code;
+use super::extract::Asker;
+use super::metrics::Routes;
+use super::problem::Problem;
+use super::serve::Peer;
+use super::state::ApiState;
+use crate::domain::Error;
+use crate::service::Caller;
+
+/// The templates of the routes that want no credential.
+pub const PUBLIC: [&str; 6] = ["/health", "/ready", "/docs", "/docs/", "/docs/{*rest}", "/api/v1/openapi.json"];
+
+/// Longer than the longest wait. Streams answer their head at once and go on without a limit.
+const TIME_LIMIT: Duration = Duration::from_secs(150);
+const HEADERS_LIMIT: usize = 64 << 10;
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Swagger UI sets styles in its markup; it runs no scripts but its own, and talks to us alone.
+const DOCS_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
+                        connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The outermost layer.
+pub async fn guard(State((state, routes)): State<(ApiState, Routes)>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let template = request.extensions().get::<MatchedPath>().cloned();
+    let template = template.as_ref().map(MatchedPath::as_str);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let request_id = Uuid::now_v7().to_string();
+
+    let response = match admit(&state, template, &request_id, request).await {
+        Ok(request) => run(request, next).await,
+        Err(problem) => problem.into_response(),
+    };
+    let mut response = finish(response, &request_id, &method, &path);
+    dress(response.headers_mut(), template, &request_id);
+    routes.record(template, &method, response.status(), begun.elapsed());
+    response
+}
+
+/// Finds out who asks, if the route wants to know.
+async fn admit(state: &ApiState, template: Option<&str>, request_id: &str, mut request: Request) -> Result<Request, Problem> {
+    let size: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if size + request.uri().path().len() + request.uri().query().map_or(0, str::len) > HEADERS_LIMIT {
+        return Err(Problem::new(Code::HeadersTooLarge, "the headers are over 64 KiB"));
+    }
+    if template.is_some_and(|template| PUBLIC.contains(&template)) {
+        return Ok(request);
+    }
+    let bearer = bearer(request.headers()).ok_or(Error::Unauthenticated)?;
+    let principal = state.service.authenticate(bearer).await?;
+    let caller = Caller { principal, request_id: request_id.to_owned(), address: peer(&request) };
+    request.extensions_mut().insert(Asker(Arc::new(caller)));
+    Ok(request)
+}
+
+fn peer(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(Peer(address))| address.ip().to_canonical())
+}
+
+/// RFC 6750: the scheme in any case, one space or more.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (one, None) = (all.next()?, all.next()) else { return None };
+    let (scheme, token) = one.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Runs the route; a panic or a stall becomes a problem.
+async fn run(request: Request, next: Next) -> Response {
+    let route = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(TIME_LIMIT, route).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => Problem::internal(format!("panic: {}", panic_text(panic.as_ref()))).into_response(),
+        Err(_) => Problem::new(Code::TookTooLong, "not done in time; read before trying a write again").into_response(),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
+}
+
+/// Writes problems, and makes problems of bare refusals of the router.
+fn finish(mut response: Response, request_id: &str, method: &http::Method, path: &str) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return problem.render(request_id, method, path);
+    }
+    let status = response.status();
+    let bare = !response.headers().contains_key(http::header::CONTENT_TYPE)
+        || response.headers().get(http::header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/plain"));
+    if bare && (status.is_client_error() || status.is_server_error()) {
+        return Problem::from_status(status, response.headers()).render(request_id, method, path);
+    }
+    response
+}
+
+/// Headers that every answer has.
+fn dress(headers: &mut HeaderMap, template: Option<&str>, request_id: &str) {
+    if let Ok(value) = HeaderValue::try_from(request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let docs = template.is_some_and(|template| template.starts_with("/docs"));
+    let csp = if docs { DOCS_CSP } else { "default-src 'none'; frame-ancestors 'none'" };
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(csp));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(if docs { "no-cache" } else { "no-store" }));
+}
+
+/// For what no route matches.
+pub async fn fallback() -> Problem {
+    Problem::not_found()
+}

@@ -1,0 +1,96 @@
+use axum::body::Body;
+use http::Request;
+use serde_json::Value;
+use sqlx::PgPool;
+
+use super::harness::{TOKEN, app};
+use crate::api::{guard, openapi_json};
+
+/// Every route of the document, but for those on the public list, is closed; so is what is no route.
+#[sqlx::test(migrations = "./migrations")]
+async fn no_route_without_a_credential(pool: PgPool) {
+    let app = app(&pool).await;
+    let document: Value = serde_json::from_str(&openapi_json()).unwrap();
+    let mut closed = 0;
+    let plain = |method: &str, path: &str, credential: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(credential) = credential {
+            request = request.header("authorization", credential);
+        }
+        app.send(request.body(Body::empty()).unwrap())
+    };
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys().map(|method| method.to_uppercase()).chain(["OPTIONS".into(), "TRACE".into()]) {
+            let concrete = path.split('/').map(|part| if part.starts_with('{') { part.replace(['{', '}'], "") } else { part.into() });
+            let concrete = concrete.collect::<Vec<_>>().join("/");
+            let answer = plain(&method, &concrete, None).await;
+            if guard::PUBLIC.contains(&path.as_str()) {
+                assert_ne!(answer.status, 401, "{method} {path}");
+                continue;
+            }
+            assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"guard-proxy\"");
+            answer.problem(401, "unauthenticated");
+            closed += 1;
+        }
+    }
+    assert!(closed > 80);
+    for path in ["/", "/api", "/api/v1/nothing", "/docsx", "/health/", "/metrics", "/api/v1/openapi.json/", "/doc%73/", "//health"] {
+        plain("GET", path, None).await.problem(401, "unauthenticated");
+    }
+    let wrong = format!("Bearer {TOKEN}x");
+    for credential in ["Bearer", "Bearer ", "Basic YTpi", TOKEN, wrong.as_str(), "Bearer \u{e9}"] {
+        plain("GET", "/api/v1/status", Some(credential)).await.problem(401, "unauthenticated");
+    }
+    for credential in [format!("bearer {TOKEN}"), format!("BEARER  {TOKEN}")] {
+        plain("GET", "/api/v1/status", Some(&credential)).await.is(200);
+    }
+    let twice = Request::builder().uri("/api/v1/status").header("authorization", format!("Bearer {TOKEN}"));
+    let twice = twice.header("authorization", "Bearer x").body(Body::empty()).unwrap();
+    app.send(twice).await.problem(401, "unauthenticated");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn public_routes_and_headers_of_all(pool: PgPool) {
+    let app = app(&pool).await;
+    let plain = async |path: &str| app.send(Request::builder().uri(path).body(Body::empty()).unwrap()).await;
+    assert_eq!(plain("/health").await.is(200).text, r#"{"status":"ok"}"#);
+    let ready = plain("/ready").await.is(200).json();
+    assert_eq!((&ready["status"], &ready["data_plane"]["haproxy_up"]), (&"ready".into(), &false.into()));
+    let document = plain("/api/v1/openapi.json").await.is(200);
+    assert_eq!(document.text, openapi_json());
+    assert!(plain("/docs").await.headers.contains_key("location"));
+    let docs = plain("/docs/").await.is(200);
+    assert!(docs.text.contains("swagger-ui"));
+    assert!(docs.header("content-security-policy").contains("script-src 'self';"));
+    let script = plain("/docs/swagger-initializer.js").await.is(200);
+    assert!(script.text.contains("/api/v1/openapi.json"), "{}", script.text);
+    // No script of the page is written into it: the policy would stop it.
+    assert!(!docs.text.contains("<script>"), "{}", docs.text);
+    plain("/docs/nothing.js").await.problem(404, "not_found");
+    for path in ["/health", "/api/v1/status", "/docs/"] {
+        let answer = plain(path).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert!(answer.header("cache-control").starts_with("no-"));
+        assert_eq!(uuid::Uuid::parse_str(answer.header("x-request-id")).unwrap().get_version_num(), 7);
+    }
+    assert_eq!(app.get("/api/v1/status").await.header("cache-control"), "no-store");
+    assert!(app.get("/metrics").await.is(200).header("content-type").starts_with("text/plain; version=0.0.4"));
+    pool.close().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_panic_is_a_problem(pool: PgPool) {
+    let mut app = app(&pool).await;
+    let routes = Default::default();
+    let panics = axum::Router::new().route(
+        "/health",
+        axum::routing::get(async || {
+            if true {
+                panic!("secret")
+            }
+        }),
+    );
+    app.router = panics.layer(axum::middleware::from_fn_with_state((app.state.clone(), routes), guard::guard));
+    let problem = app.get("/health").await.problem(500, "internal");
+    assert!(!problem.to_string().contains("secret"));
+}

@@ -1,0 +1,11 @@
+//! Without a service: parsing, cursors, problems, the document. With one, on a real PostgreSQL: every route.
+
+mod configured;
+mod document;
+mod elements;
+mod entries;
+mod guarded;
+mod harness;
+mod history;
+mod pure;
+mod refused;

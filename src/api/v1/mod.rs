@@ -1,0 +1,15 @@
+//! `/api/v1`.
+
+pub mod batch;
+pub mod crud;
+pub mod custom_rules;
+pub mod deployments;
+pub mod elements;
+pub mod entries;
+pub mod exclusions;
+pub mod ip_lists;
+pub mod policies;
+pub mod revisions;
+pub mod servers;
+pub mod status;
+pub mod vhosts;

@@ -1,0 +1,35 @@
+//! How a command fails: by something the caller can mend, or by an error of ours.
+
+/// See the module. `?` on an `anyhow::Error` makes an internal one.
+#[derive(Debug)]
+pub enum Failure {
+    User { message: String, hints: Vec<String> },
+    Internal(anyhow::Error),
+}
+
+impl Failure {
+    pub fn user(message: impl Into<String>) -> Self {
+        Self::User { message: message.into(), hints: Vec::new() }
+    }
+
+    /// Adds what to do about it; an internal error has no such words.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Self::User { hints, .. } = &mut self {
+            hints.push(hint.into());
+        }
+        self
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::User { .. } => 1,
+            Self::Internal(_) => 2,
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(error)
+    }
+}

@@ -1,0 +1,79 @@
+//! `serve`: the control plane. It adopts the engines by their sockets and never starts one: they serve on when it stops, whoever stops it.
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::compose;
+use super::failure::Failure;
+use super::printer::Printer;
+use crate::config::Settings;
+use crate::telemetry;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Bring the database to this version's schema first
+    #[arg(long)]
+    migrate: bool,
+}
+
+pub async fn run(settings: Settings, arguments: Arguments, printer: &Printer) -> Result<(), Failure> {
+    let began = Instant::now();
+    // Before anything else: a signal that comes while we start must stop us, not kill us.
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+    telemetry::init_logs(&settings.log);
+    let metrics = telemetry::init_metrics();
+    let given = given_token(&settings)?;
+    let listen = settings.api.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| Failure::user(format!("the API cannot listen at {listen}: {error}")).hint("`api.listen` sets another address"))?;
+    let start = async {
+        let store = compose::connect(&settings).await?;
+        if arguments.migrate {
+            compose::migrate(&store).await?;
+        } else {
+            compose::check_migrations(&store).await?;
+        }
+        compose::start(&settings, store, listener, given.as_deref(), metrics).await
+    };
+    let mut running = tokio::select! {
+        running = start => running?,
+        _ = interrupt.recv() => return Ok(()),
+        _ = terminate.recv() => return Ok(()),
+    };
+    if let Some(token) = running.token.take() {
+        printer.line(format!("The administrator's token, shown this once: {token}"));
+    }
+    let took = began.elapsed();
+    #[expect(clippy::cast_possible_truncation, reason = "a start takes milliseconds")]
+    let took_ms = took.as_millis() as u64;
+    tracing::info!(%listen, took_ms, version = env!("CARGO_PKG_VERSION"), "serving");
+    tokio::select! {
+        failure = running.ended() => {
+            running.stop().await;
+            return Err(failure);
+        }
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The token that the operator gave by a file, if any.
+fn given_token(settings: &Settings) -> Result<Option<String>, Failure> {
+    let Some(file) = &settings.api.admin_token_file else { return Ok(None) };
+    let text = fs_err::read_to_string(file)
+        .map_err(|error| Failure::user(format!("`api.admin_token_file` cannot be read: {error}")).hint("it holds one line: the token"))?;
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(Failure::user(format!("`{}` does not hold one token", file.display())).hint("it holds one line: the token"));
+    }
+    Ok(Some(token.to_owned()))
+}

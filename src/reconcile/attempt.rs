@@ -1,0 +1,208 @@
+//! One revision, from pending to its end; and where to begin after a start.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::build::{Built, Failure, build};
+use super::record::{Quiet, Recorder};
+use super::seams::{Engines, Journal};
+use super::{Live, Reconciler};
+use crate::dataplane::{Outcome, Progress as _};
+use crate::domain::deployment::{Deployment, DeploymentState};
+use crate::domain::error::Result;
+use crate::domain::{Revision, Snapshot};
+use crate::render::{Bundle, templates_digest};
+
+impl<J: Journal, E: Engines> Reconciler<J, E> {
+    /// Picks up where the last process stopped. False where it was cancelled first.
+    pub(super) async fn begin(&mut self, cancel: &CancellationToken) -> bool {
+        loop {
+            let begun = self.pick_up().await;
+            match begun {
+                Ok(()) => return true,
+                Err(error) => tracing::warn!(%error, "reconcile.start: trying again"),
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return false,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+
+    async fn pick_up(&mut self) -> Result<()> {
+        let (open, last) = self.journal.last_deployments().await?;
+        if let Some(mut open) = open {
+            // Whatever became of it: a new attempt finds out from the engines.
+            "the process that worked on it ended; a new deployment takes its place".clone_into(&mut open.said);
+            self.end(&mut open, DeploymentState::Superseded).await?;
+        }
+        self.last_good = last.as_ref().map(|last| last.revision);
+        let head = self.journal.watch_head().borrow().clone();
+        let release = self.engines.current_release().await;
+        let current = release.unwrap_or_else(|error| {
+            tracing::error!(%error, "reconcile.start: the current release cannot be read, it will be written anew");
+            None
+        });
+        match (current, last) {
+            (None, _) => self.first_release(&head).await,
+            // The newest may be refused: first the last good state must be the one that is kept then.
+            (Some((_, digest)), Some(last)) if last.revision < head.revision && digest != last.bundle_digest => {
+                tracing::warn!(
+                    revision = last.revision,
+                    "reconcile.start: the current release is not the last good one, going back to it first"
+                );
+                self.go_back(last.revision).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// So that the engines can be started at all.
+    async fn first_release(&self, head: &Arc<Snapshot>) {
+        let built = build(head, self.engines.settings(), self.journal.now(), None).await;
+        let Ok(bundle) = built.bundle else { return };
+        if let Err(error) = self.engines.ensure_release(&bundle).await {
+            tracing::error!(%error, "reconcile.start: a first release could not be written");
+        }
+    }
+
+    async fn go_back(&mut self, revision: Revision) -> Result<()> {
+        let snapshot = self.journal.snapshot_at(revision).await?;
+        let built = build(&snapshot, self.engines.settings(), self.journal.now(), None).await;
+        let Ok(bundle) = built.bundle else { return Ok(()) };
+        match self.engines.apply(&bundle, None, &Quiet).await.outcome {
+            Outcome::Live => self.live = Some(Live { revision, bundle, next_expiry: built.next_expiry }),
+            Outcome::Refused { said, .. } | Outcome::Retry { said } => {
+                tracing::error!(
+                    revision,
+                    said,
+                    "reconcile.start: the last good revision could not be brought back; going on with the newest"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// One attempt at the head.
+    pub(super) async fn bring(&mut self, head: &Arc<Snapshot>) {
+        if self.tried != head.revision {
+            self.tried = head.revision;
+            self.settled();
+        }
+        let deployment = match self.deployment_for(head.revision).await {
+            Ok(deployment) => deployment,
+            Err(error) => {
+                // What could not be remembered is not begun.
+                tracing::warn!(%error, revision = head.revision, "reconcile.deployment: could not be opened");
+                self.back_off();
+                return;
+            }
+        };
+        let previous = self.live.as_ref().map(|live| live.bundle.clone());
+        let built = build(head, self.engines.settings(), self.journal.now(), previous.clone()).await;
+        self.bring_built(head.revision, deployment, built, previous).await;
+    }
+
+    async fn bring_built(&mut self, revision: Revision, mut deployment: Deployment, built: Built, previous: Option<Arc<Bundle>>) {
+        deployment.attempts += 1;
+        deployment.state = DeploymentState::Validating;
+        let Built { bundle, next_expiry, steps } = built;
+        if let Ok(bundle) = &bundle {
+            deployment.bundle_digest.clone_from(&bundle.digest);
+            deployment.made_with = self.made_with();
+        }
+        let recorder = Recorder::start(self.journal.clone(), deployment.clone());
+        steps.into_iter().for_each(|step| recorder.step(step));
+        let report = match &bundle {
+            Ok(bundle) => Ok(self.engines.apply(bundle, previous.as_ref(), &recorder).await),
+            Err(Failure { said, errors }) => Err((said.clone(), errors.clone())),
+        };
+        let (outcome, proofs) = match report {
+            Ok(report) => {
+                deployment.lanes = report.lanes;
+                (report.outcome, report.proofs)
+            }
+            Err((said, errors)) => (Outcome::Refused { said, errors }, vec![]),
+        };
+        deployment.said.clear();
+        deployment.errors.clear();
+        match &outcome {
+            Outcome::Live => deployment.state = DeploymentState::Live,
+            Outcome::Refused { said, errors } => {
+                deployment.state = DeploymentState::Refused;
+                deployment.said.clone_from(said);
+                deployment.errors.clone_from(errors);
+            }
+            Outcome::Retry { said } => {
+                deployment.state = DeploymentState::Retrying;
+                deployment.said.clone_from(said);
+            }
+        }
+        deployment.ended_at = deployment.state.ended().then(|| self.journal.now());
+        let live = matches!(outcome, Outcome::Live);
+        if live && let Err(error) = self.journal.save_proofs(proofs).await {
+            tracing::warn!(%error, "reconcile.proofs: not stored");
+        }
+        let deployment = recorder.end(deployment).await;
+        match outcome {
+            Outcome::Live => {
+                tracing::info!(revision, lanes = ?deployment.lanes, "reconcile.live");
+                if let Ok(bundle) = bundle {
+                    self.live = Some(Live { revision, bundle, next_expiry });
+                }
+                self.refused = None;
+                self.retrying = None;
+                self.settled();
+            }
+            Outcome::Refused { said, .. } => {
+                let kept = self.live.as_ref().map(|live| live.revision);
+                tracing::error!(revision, said, kept, "reconcile.refused: the last good state stays; the next write is tried");
+                self.refused = Some(revision);
+                self.retrying = None;
+                self.settled();
+                // What is kept must be known, to be watched over.
+                if self.live.is_none()
+                    && let Some(last) = self.last_good.filter(|last| *last != revision)
+                    && let Err(error) = self.go_back(last).await
+                {
+                    tracing::error!(%error, last, "reconcile.refused: the last good revision could not be read");
+                }
+            }
+            Outcome::Retry { said } => {
+                tracing::warn!(revision, said, attempts = deployment.attempts, "reconcile.retrying");
+                self.retrying = Some(deployment);
+                self.back_off();
+            }
+        }
+    }
+
+    /// The one that is being retried, or a new one in its place.
+    async fn deployment_for(&mut self, revision: Revision) -> Result<Deployment> {
+        if let Some(retrying) = self.retrying.as_mut() {
+            if retrying.revision == revision {
+                return Ok(retrying.clone());
+            }
+            let mut old = retrying.clone();
+            self.end(&mut old, DeploymentState::Superseded).await?;
+            self.retrying = None;
+        }
+        self.journal.open_deployment(revision).await
+    }
+
+    async fn end(&self, deployment: &mut Deployment, state: DeploymentState) -> Result<()> {
+        deployment.state = state;
+        deployment.ended_at = Some(self.journal.now());
+        self.journal.save_deployment(deployment).await
+    }
+
+    fn made_with(&self) -> BTreeMap<String, String> {
+        let mut made = self.journal.engine_status().versions.clone();
+        made.insert("guard_proxy".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        made.insert("templates".to_owned(), templates_digest().to_owned());
+        made
+    }
+}

@@ -1,0 +1,111 @@
+//! What the reconciler calls: the service that remembers, and the node that does.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::compile::NodeSettings;
+use crate::dataplane::{EngineStatus, Node, Progress, Report};
+use crate::domain::deployment::{Deployment, Step};
+use crate::domain::error::Result;
+use crate::domain::proof::Proof;
+use crate::domain::{Name, Principal, Revision, Snapshot};
+use crate::render::Bundle;
+use crate::service::{Caller, Service};
+
+/// What remembers. Implemented by the service.
+pub trait Journal: Send + Sync + 'static {
+    fn watch_head(&self) -> watch::Receiver<Arc<Snapshot>>;
+    fn now(&self) -> OffsetDateTime;
+    fn snapshot_at(&self, revision: Revision) -> impl Future<Output = Result<Arc<Snapshot>>> + Send;
+    fn open_deployment(&self, revision: Revision) -> impl Future<Output = Result<Deployment>> + Send;
+    fn save_deployment(&self, deployment: &Deployment) -> impl Future<Output = Result<()>> + Send;
+    fn save_step(&self, deployment: Uuid, seq: i32, step: &Step) -> impl Future<Output = Result<()>> + Send;
+    fn save_proofs(&self, proofs: Vec<Proof>) -> impl Future<Output = Result<()>> + Send;
+    /// The one that had not ended, and the last live one.
+    fn last_deployments(&self) -> impl Future<Output = Result<(Option<Deployment>, Option<Deployment>)>> + Send;
+    fn set_engine_status(&self, status: EngineStatus);
+    fn engine_status(&self) -> Arc<EngineStatus>;
+    fn unproven(&self) -> Vec<Name>;
+}
+
+/// What does. Implemented by the node.
+pub trait Engines: Send + Sync + 'static {
+    fn settings(&self) -> &NodeSettings;
+    fn apply(&self, bundle: &Arc<Bundle>, previous: Option<&Arc<Bundle>>, progress: &dyn Progress) -> impl Future<Output = Report> + Send;
+    fn ensure_release(&self, bundle: &Arc<Bundle>) -> impl Future<Output = std::io::Result<()>> + Send;
+    /// Revision and digest of the release that engines would start from.
+    fn current_release(&self) -> impl Future<Output = std::io::Result<Option<(Revision, String)>>> + Send;
+    fn drift(&self, bundle: &Bundle) -> impl Future<Output = Option<String>> + Send;
+    fn collect(&self) -> impl Future<Output = Vec<String>> + Send;
+    fn probe(&self, bundle: &Bundle, vhosts: &BTreeSet<Name>) -> impl Future<Output = Vec<Proof>> + Send;
+    fn engine_status(&self) -> impl Future<Output = EngineStatus> + Send;
+}
+
+impl Journal for Service {
+    fn watch_head(&self) -> watch::Receiver<Arc<Snapshot>> {
+        Self::watch_head(self)
+    }
+    fn now(&self) -> OffsetDateTime {
+        Self::now(self)
+    }
+    async fn snapshot_at(&self, revision: Revision) -> Result<Arc<Snapshot>> {
+        let caller = Caller { principal: Principal::System, request_id: "reconcile".to_owned(), address: None };
+        Self::snapshot_at(self, &caller, revision).await
+    }
+    async fn open_deployment(&self, revision: Revision) -> Result<Deployment> {
+        Self::open_deployment(self, revision).await
+    }
+    async fn save_deployment(&self, deployment: &Deployment) -> Result<()> {
+        Self::save_deployment(self, deployment).await
+    }
+    async fn save_step(&self, deployment: Uuid, seq: i32, step: &Step) -> Result<()> {
+        Self::save_step(self, deployment, seq, step).await
+    }
+    async fn save_proofs(&self, proofs: Vec<Proof>) -> Result<()> {
+        Self::save_proofs(self, proofs).await
+    }
+    async fn last_deployments(&self) -> Result<(Option<Deployment>, Option<Deployment>)> {
+        Self::last_deployments(self).await
+    }
+    fn set_engine_status(&self, status: EngineStatus) {
+        Self::set_engine_status(self, status);
+    }
+    fn engine_status(&self) -> Arc<EngineStatus> {
+        Self::engine_status(self)
+    }
+    fn unproven(&self) -> Vec<Name> {
+        self.watch_live().borrow().unproven.clone()
+    }
+}
+
+impl Engines for Node {
+    fn settings(&self) -> &NodeSettings {
+        &Self::settings(self).node
+    }
+    async fn apply(&self, bundle: &Arc<Bundle>, previous: Option<&Arc<Bundle>>, progress: &dyn Progress) -> Report {
+        Self::apply(self, bundle, previous, progress).await
+    }
+    async fn ensure_release(&self, bundle: &Arc<Bundle>) -> std::io::Result<()> {
+        Self::ensure_release(self, bundle).await
+    }
+    async fn current_release(&self) -> std::io::Result<Option<(Revision, String)>> {
+        Self::current_release(self).await
+    }
+    async fn drift(&self, bundle: &Bundle) -> Option<String> {
+        Self::drift(self, bundle).await
+    }
+    async fn collect(&self) -> Vec<String> {
+        Self::collect(self).await
+    }
+    async fn probe(&self, bundle: &Bundle, vhosts: &BTreeSet<Name>) -> Vec<Proof> {
+        Self::probe(self, bundle, vhosts).await
+    }
+    async fn engine_status(&self) -> EngineStatus {
+        Self::engine_status(self).await
+    }
+}

@@ -1,0 +1,89 @@
+//! Reading: configuration from memory, history from the database.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Caller, Service, entries};
+use crate::domain::error::{Error, Result};
+use crate::domain::revision::RevisionInfo;
+use crate::domain::snapshot::ListState;
+use crate::domain::{Action, Name, Policy, Revision, Snapshot, Versioned, Vhost};
+use crate::{compile, render};
+
+/// A page's limit, 1 to 500.
+pub(super) fn bounded(limit: usize) -> i64 {
+    i64::try_from(limit.clamp(1, 500)).unwrap_or(500)
+}
+
+fn absent(kind: &'static str, name: impl std::fmt::Display) -> Error {
+    Error::NotFound { kind, name: name.to_string() }
+}
+
+impl Service {
+    pub fn vhost(&self, caller: &Caller, name: &str) -> Result<Arc<Versioned<Vhost>>> {
+        self.authorize(&caller.principal, Action::Read, "vhost", Name::parse(name).ok().as_ref())?;
+        self.head().vhosts.get(name).cloned().ok_or_else(|| absent("vhost", name))
+    }
+
+    pub fn policy(&self, caller: &Caller, name: &str) -> Result<Arc<Versioned<Policy>>> {
+        self.authorize(&caller.principal, Action::Read, "policy", Name::parse(name).ok().as_ref())?;
+        self.head().policies.get(name).cloned().ok_or_else(|| absent("policy", name))
+    }
+
+    pub fn ip_list(&self, caller: &Caller, name: &str) -> Result<Arc<ListState>> {
+        self.authorize(&caller.principal, Action::Read, "ip_list", Name::parse(name).ok().as_ref())?;
+        self.head().ip_lists.get(name).cloned().ok_or_else(|| absent("IP list", name))
+    }
+
+    /// `before`: only older ones; `limit` 1 to 500.
+    pub async fn revisions(&self, caller: &Caller, before: Option<Revision>, limit: usize) -> Result<Vec<RevisionInfo>> {
+        self.authorize(&caller.principal, Action::Read, "revision", None)?;
+        self.inner.store.revisions(before, bounded(limit)).await
+    }
+
+    pub async fn revision(&self, caller: &Caller, number: Revision) -> Result<RevisionInfo> {
+        self.authorize(&caller.principal, Action::Read, "revision", None)?;
+        self.inner.store.revision(number).await?.ok_or_else(|| absent("revision", number))
+    }
+
+    /// The state at a revision, by query; 0 is the empty state.
+    pub async fn snapshot_at(&self, caller: &Caller, number: Revision) -> Result<Arc<Snapshot>> {
+        self.authorize(&caller.principal, Action::Read, "revision", None)?;
+        let head = self.head();
+        if number == head.revision {
+            return Ok(head);
+        }
+        if number < 0 || number > head.revision {
+            return Err(absent("revision", number));
+        }
+        self.inner.store.snapshot_at(number).await.map(Arc::new)
+    }
+
+    /// The files that a node would get for a revision, rendered anew as of the time of its commit: path -> text.
+    pub async fn files_at(&self, caller: &Caller, number: Revision) -> Result<BTreeMap<String, String>> {
+        let snapshot = self.snapshot_at(caller, number).await?;
+        let at = self.inner.store.committed_at(number).await?.unwrap_or_else(|| entries::micros(self.now()));
+        let node = Arc::clone(&self.inner.node);
+        let bundle = tokio::task::spawn_blocking(move || render::render(&compile::compile(&snapshot, &node, at), &node, None))
+            .await
+            .map_err(Error::internal)?
+            .map_err(Error::internal)?;
+        Ok(bundle.files.iter().map(|(path, bytes)| (path.clone(), String::from_utf8_lossy(bytes).into_owned())).collect())
+    }
+
+    /// Whether the database answers, its migrations are as expected, and writes are possible. For `/ready`.
+    pub async fn database_ready(&self) -> Result<()> {
+        let asked = async {
+            self.inner.store.ping().await?;
+            self.inner.store.check_migrations().await
+        };
+        match tokio::time::timeout(std::time::Duration::from_secs(2), asked).await {
+            Ok(result) => result?,
+            Err(_) => return Err(Error::Unavailable("the database did not answer in 2 s".to_owned())),
+        }
+        if !self.inner.shared.leads() {
+            return Err(Error::Unavailable(super::writer::NO_LEAD.to_owned()));
+        }
+        Ok(())
+    }
+}

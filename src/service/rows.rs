@@ -1,0 +1,206 @@
+//! Changes -> rows of one transaction. An object may change several times in a batch: each revision has its own version, and only those
+//! from before the batch are closed by an update.
+
+use std::collections::HashMap;
+
+use ipnet::IpNet;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::apply::Change;
+use super::object::Object;
+use super::{Caller, entries};
+use crate::domain::revision::{ChangeType, ObjectChange, RevisionInfo};
+use crate::domain::{Kind, Principal, Revision};
+use crate::store::{AuditRow, Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
+
+/// Networks that an audit row names; the rest is counted.
+const AUDITED: usize = 1000;
+
+/// A batch in the making.
+pub struct Rows {
+    pub batch: Batch,
+    /// Of the newest revision in it, or of the one before it.
+    pub digest: String,
+    objects: HashMap<Uuid, usize>,
+    versions: HashMap<Uuid, usize>,
+    entries: HashMap<(Uuid, IpNet), usize>,
+}
+
+impl Rows {
+    pub fn new(digest: String) -> Self {
+        Self { batch: Batch::default(), digest, objects: HashMap::new(), versions: HashMap::new(), entries: HashMap::new() }
+    }
+
+    pub fn add(&mut self, change: &Change, revision: Revision, at: OffsetDateTime, caller: &Caller, message: &str) {
+        let before = change.before.as_ref().map(Object::json);
+        let after = change.after.as_ref().map(Object::json);
+        let facts = change.after.as_ref().or(change.before.as_ref()).expect("a change has one of them").facts();
+        self.revision(change, revision, at, caller, message, (facts.id, facts.number, after.as_deref()));
+        self.object(change, revision, at, facts.id, facts.number);
+        self.version(&facts, revision, at, after.clone());
+        self.entry(change, facts.id, revision);
+        let (before, after) = if change.opened.is_empty() && change.closed.is_empty() {
+            (before, after)
+        } else {
+            // Two times 200,000 entries would drown the log: what changed is told, not what is.
+            let named = |networks: Vec<String>, count: usize| json!({"count": count, "networks": networks}).to_string();
+            let closed = change.closed.iter().take(AUDITED).map(ToString::to_string).collect();
+            let opened = change.opened.iter().take(AUDITED).map(|entry| entry.network.to_string()).collect();
+            (Some(named(closed, change.closed.len())), Some(named(opened, change.opened.len())))
+        };
+        let principal_id = match &caller.principal {
+            Principal::Token { id, .. } => Some(*id),
+            Principal::System => None,
+        };
+        self.batch.audit.push(AuditRow {
+            at,
+            author: author(caller),
+            principal_id,
+            action: match change.change {
+                ChangeType::Created => "create",
+                ChangeType::Updated => "update",
+                ChangeType::Deleted => "delete",
+            },
+            kind: change.kind,
+            name: change.name.clone(),
+            object_id: facts.id,
+            revision,
+            request_id: caller.request_id.clone(),
+            address: caller.address,
+            before,
+            after,
+        });
+    }
+
+    fn revision(
+        &mut self,
+        change: &Change,
+        revision: Revision,
+        at: OffsetDateTime,
+        caller: &Caller,
+        message: &str,
+        (id, number, spec): (Uuid, u32, Option<&str>),
+    ) {
+        let author = author(caller);
+        let mut hash = Sha256::new();
+        // Each part with its length before it: no two lists of parts read the same.
+        let mut add = |part: &str| {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        };
+        add(&self.digest);
+        add(&revision.to_string());
+        add(&(at.unix_timestamp_nanos() / 1000).to_string());
+        add(&author);
+        add(message);
+        add(change.kind.as_str());
+        add(&change.name);
+        add(&id.to_string());
+        add(&number.to_string());
+        add(spec.unwrap_or(""));
+        for network in &change.closed {
+            add(&format!("-{network}"));
+        }
+        for entry in &change.opened {
+            add(&serde_json::to_string(entry).expect("entries are plain data"));
+        }
+        self.digest = crate::service::hex(&hash.finalize());
+        let changes = vec![ObjectChange { kind: change.kind, name: change.name.clone(), change: change.change }];
+        self.batch.revisions.push(NewRevision {
+            info: RevisionInfo {
+                number: revision,
+                created_at: at,
+                author,
+                message: message.to_owned(),
+                digest: self.digest.clone(),
+                changes,
+            },
+        });
+    }
+
+    fn object(&mut self, change: &Change, revision: Revision, at: OffsetDateTime, id: Uuid, number: u32) {
+        match change.change {
+            ChangeType::Created => {
+                self.objects.insert(id, self.batch.objects.len());
+                self.batch.objects.push(NewObject {
+                    id,
+                    kind: change.kind,
+                    name: change.name.clone(),
+                    number,
+                    created_at: at,
+                    created_revision: revision,
+                    deleted_revision: None,
+                });
+            }
+            ChangeType::Updated => {}
+            ChangeType::Deleted => match self.objects.get(&id) {
+                Some(index) => self.batch.objects[*index].deleted_revision = Some(revision),
+                None => self.batch.deleted.push((id, revision)),
+            },
+        }
+        if change.change == ChangeType::Deleted && change.kind == Kind::IpList {
+            for ((list, _), index) in &self.entries {
+                if *list == id {
+                    self.batch.entries[*index].to.get_or_insert(revision);
+                }
+            }
+            self.entries.retain(|(list, _), _| *list != id);
+            self.batch.closed_lists.push(CloseList { list_id: id, at: revision });
+        }
+    }
+
+    fn version(&mut self, facts: &super::object::Facts, revision: Revision, at: OffsetDateTime, spec: Option<String>) {
+        match self.versions.remove(&facts.id) {
+            Some(index) => self.batch.versions[index].to = Some(revision),
+            // One that was created in this batch has an open version in it.
+            None if !self.objects.contains_key(&facts.id) => self.batch.closed.push((facts.id, revision)),
+            None => {}
+        }
+        if let Some(spec) = spec {
+            self.versions.insert(facts.id, self.batch.versions.len());
+            self.batch.versions.push(VersionRow {
+                object_id: facts.id,
+                from: revision,
+                to: None,
+                written_at: at,
+                spec,
+                elements: serde_json::to_string(&*facts.elements).expect("revisions are plain data"),
+            });
+        }
+    }
+
+    fn entry(&mut self, change: &Change, list_id: Uuid, revision: Revision) {
+        for network in &change.closed {
+            let network = network.net();
+            match self.entries.remove(&(list_id, network)) {
+                Some(index) => self.batch.entries[index].to = Some(revision),
+                None => self.batch.closed_entries.push((list_id, network, revision)),
+            }
+        }
+        for entry in &change.opened {
+            let network = entry.network.net();
+            self.entries.insert((list_id, network), self.batch.entries.len());
+            self.batch.entries.push(EntryRow {
+                list_id,
+                network,
+                from: revision,
+                to: None,
+                comment: entry.comment.to_string(),
+                expires_at: entry.expires_at.map(entries::micros),
+            });
+        }
+    }
+}
+
+/// As the tables take it: what one caller is called must not fail those who write with them.
+fn author(caller: &Caller) -> String {
+    caller.principal.label().chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// For the stream: the revision as its endpoint answers it.
+pub fn event(info: &RevisionInfo) -> Value {
+    serde_json::to_value(info).unwrap_or_default()
+}

@@ -1,0 +1,366 @@
+//! The writer: the one task through which every revision goes. It takes what piled up while the last commit ran, applies each operation
+//! in order to a copy of the head, commits all in one transaction, and only then shows the new head and answers.
+//!
+//! Nobody is told anything that depends on what is not committed: refusals and "nothing changed" wait for the commit too.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::apply::{Next, Op, Outcome, apply};
+use super::entries::micros;
+use super::judge::Judged;
+use super::object::Object;
+use super::rows::{Rows, event};
+use super::{Caller, Precondition, Shared};
+use crate::domain::error::{Error, Result};
+use crate::domain::{Kind, Name, Revision, Snapshot};
+use crate::store::{Lead, Loaded, Store};
+
+/// Operations in one transaction, at most.
+const BATCH: usize = 256;
+/// Operations that may wait; more wait for a place in the queue.
+pub const QUEUE: usize = 1024;
+/// How often the lead is asked for while nothing is written.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long the answer to a batch of unknown outcome may take.
+const FIND_OUT: Duration = Duration::from_secs(10);
+
+/// Why writes are refused while the lead is lost.
+pub const NO_LEAD: &str = "the database is away, or another process has taken over: nothing can be written now; try again";
+
+pub struct Request {
+    pub op: Arc<Op>,
+    pub precondition: Precondition,
+    pub caller: Caller,
+    pub message: String,
+    pub judged: Judged,
+    pub reply: oneshot::Sender<Reply>,
+}
+
+pub enum Reply {
+    Done(Result<Done>),
+    /// Another write came in between: what would be committed is not what was judged.
+    Rejudge,
+}
+
+/// What a write did.
+pub struct Done {
+    pub revision: Revision,
+    pub changed: bool,
+    pub created: bool,
+    /// The object as this write left it.
+    pub object: Option<Object>,
+    /// The newest head: this write, and those committed with it.
+    pub snapshot: Arc<Snapshot>,
+}
+
+enum Planned {
+    Refused(Error),
+    Rejudge,
+    Done { revision: Revision, changed: bool, created: bool, object: Option<Object> },
+}
+
+struct Plan {
+    snapshot: Snapshot,
+    rows: Rows,
+    numbers: BTreeMap<Kind, u32>,
+    planned: Vec<Planned>,
+}
+
+pub struct Writer {
+    store: Store,
+    shared: Arc<Shared>,
+    requests: mpsc::Receiver<Request>,
+    lead: Option<Lead>,
+    head: Arc<Snapshot>,
+    /// Of the head.
+    digest: String,
+    /// The highest number used, by kind.
+    numbers: BTreeMap<Kind, u32>,
+}
+
+impl Writer {
+    pub fn new(
+        store: Store,
+        shared: Arc<Shared>,
+        requests: mpsc::Receiver<Request>,
+        lead: Lead,
+        digest: String,
+        numbers: BTreeMap<Kind, u32>,
+    ) -> Self {
+        let head = Arc::clone(&shared.head.borrow());
+        shared.set_leads(true);
+        Self { store, shared, requests, lead: Some(lead), head, digest, numbers }
+    }
+
+    /// Works until nobody can ask any more, or until it is told to stop: then what is queued is still written.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut requests = Vec::with_capacity(BATCH);
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    self.requests.close();
+                }
+                count = self.requests.recv_many(&mut requests, BATCH) => {
+                    if count == 0 {
+                        break;
+                    }
+                    self.write(std::mem::take(&mut requests)).await;
+                    // What is written asks for the lead itself.
+                    heartbeat.reset();
+                }
+                _ = heartbeat.tick() => self.check().await,
+            }
+        }
+        self.shared.set_leads(false);
+        if let Some(lead) = self.lead.take() {
+            lead.close().await;
+        }
+    }
+
+    async fn check(&mut self) {
+        if let Some(lead) = &mut self.lead {
+            if lead.check().await.is_ok() {
+                return;
+            }
+            self.lose();
+        }
+        self.regain().await;
+    }
+
+    fn lose(&mut self) {
+        tracing::error!("the lead is lost: no writes until it is regained");
+        self.shared.set_leads(false);
+        self.lead = None;
+    }
+
+    /// Takes the lead again and loads the head anew: another process may have written meanwhile.
+    async fn regain(&mut self) -> bool {
+        if self.lead.is_some() {
+            return true;
+        }
+        let Ok(Some(lead)) = self.store.take_lead().await else { return false };
+        match self.store.load_head().await {
+            Ok(loaded) => {
+                self.lead = Some(lead);
+                self.adopt(loaded);
+                self.shared.set_leads(true);
+                tracing::info!(revision = self.head.revision, "the lead is regained");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the lead was regained, but the head cannot be loaded");
+                lead.close().await;
+                false
+            }
+        }
+    }
+
+    fn adopt(&mut self, loaded: Loaded) {
+        let Loaded { snapshot, digest, numbers } = loaded;
+        let changed = digest != self.digest;
+        self.digest = digest;
+        self.numbers = numbers;
+        if changed {
+            self.show(Arc::new(snapshot));
+        }
+    }
+
+    fn show(&mut self, head: Arc<Snapshot>) {
+        self.head = Arc::clone(&head);
+        self.shared.show(head);
+    }
+
+    async fn write(&mut self, requests: Vec<Request>) {
+        if !self.regain().await {
+            refuse(requests, || Error::Unavailable(NO_LEAD.to_owned()));
+            // Whoever waited meanwhile would wait for the same.
+            while let Ok(request) = self.requests.try_recv() {
+                refuse(vec![request], || Error::Unavailable(NO_LEAD.to_owned()));
+            }
+            return;
+        }
+        if let Err((requests, error)) = self.batch(requests).await {
+            if requests.len() > 1 && matches!(error, Error::Internal(_)) {
+                // One of them is something that the database will not have: the others are not to blame.
+                tracing::error!(%error, writes = requests.len(), "a batch failed; its writes are tried one by one");
+                for request in requests {
+                    if let Err((request, error)) = self.batch(vec![request]).await {
+                        refuse(request, || copy(&error));
+                    }
+                }
+            } else {
+                refuse(requests, || copy(&error));
+            }
+        }
+    }
+
+    /// Commits all of them, or none and gives them back.
+    async fn batch(&mut self, requests: Vec<Request>) -> Result<(), (Vec<Request>, Error)> {
+        for _ in 0..3 {
+            if !self.regain().await {
+                return Err((requests, Error::Unavailable(NO_LEAD.to_owned())));
+            }
+            let now = micros((self.shared.clock)());
+            // Pure, so that a fault of ours leaves nothing half done; without this it would end all writing.
+            let Ok(plan) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.plan(&requests, now))) else {
+                return Err((requests, Error::internal("a write made the writer panic")));
+            };
+            if plan.rows.batch.revisions.is_empty() {
+                answer(requests, plan.planned, &self.head);
+                return Ok(());
+            }
+            let Some(lead) = &mut self.lead else { continue };
+            match lead.commit((self.head.revision, &self.digest), &plan.rows.batch).await {
+                Ok(true) => {
+                    self.committed(requests, plan);
+                    return Ok(());
+                }
+                Ok(false) => {
+                    tracing::error!("somebody else wrote to the database: the head is loaded anew");
+                    match self.store.load_head().await {
+                        Ok(loaded) => self.adopt(loaded),
+                        Err(_) => self.lose(),
+                    }
+                }
+                Err(error) => return self.find_out(requests, plan, error).await,
+            }
+        }
+        Err((requests, Error::Unavailable("somebody else writes to the database all the time; try again".to_owned())))
+    }
+
+    fn plan(&self, requests: &[Request], now: OffsetDateTime) -> Plan {
+        let mut plan = Plan {
+            snapshot: Snapshot::clone(&self.head),
+            rows: Rows::new(self.digest.clone()),
+            numbers: self.numbers.clone(),
+            planned: Vec::with_capacity(requests.len()),
+        };
+        for request in requests {
+            let planned = self.plan_one(&mut plan, request, now);
+            plan.planned.push(planned);
+        }
+        plan
+    }
+
+    fn plan_one(&self, plan: &mut Plan, request: &Request, now: OffsetDateTime) -> Planned {
+        let (kind, name) = request.op.target();
+        let number = plan.numbers.get(&kind).copied().unwrap_or(0).saturating_add(1);
+        let revision = plan.snapshot.revision + 1;
+        let next = Next { revision, now, id: self.shared.id(now), number };
+        let change = match apply(&plan.snapshot, &request.op, request.precondition, &next) {
+            Err(error) => return Planned::Refused(error),
+            Ok(Outcome::Unchanged(revision)) => {
+                let object = Object::find(&plan.snapshot, kind, name);
+                return Planned::Done { revision, changed: false, created: false, object };
+            }
+            Ok(Outcome::Changed(change)) => change,
+        };
+        if !request.judged.covers(&change) {
+            return Planned::Rejudge;
+        }
+        if change.before.is_none() {
+            plan.numbers.insert(kind, number);
+        }
+        plan.rows.add(&change, revision, now, &request.caller, &request.message);
+        change.put(&mut plan.snapshot);
+        plan.snapshot.revision = revision;
+        Planned::Done { revision, changed: true, created: change.created, object: change.after }
+    }
+
+    fn committed(&mut self, requests: Vec<Request>, plan: Plan) {
+        self.digest = plan.rows.digest;
+        self.numbers = plan.numbers;
+        self.show(Arc::new(plan.snapshot));
+        answer(requests, plan.planned, &self.head);
+        for revision in &plan.rows.batch.revisions {
+            self.shared.stream.emit("revisions", event(&revision.info));
+        }
+    }
+
+    /// A commit failed, and perhaps only its answer was lost. The session that ran it holds the lock: once the lead is regained that
+    /// session is over, and what the database says is final.
+    async fn find_out(&mut self, requests: Vec<Request>, plan: Plan, error: Error) -> Result<(), (Vec<Request>, Error)> {
+        self.lose();
+        let until = Instant::now() + FIND_OUT;
+        while !self.regain().await {
+            if Instant::now() >= until {
+                let unknown =
+                    "the database went away while it took this write: it is not known whether it was stored; read before you try again";
+                return Err((requests, Error::Unavailable(unknown.to_owned())));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let last = plan.rows.batch.revisions.last().map_or(0, |revision| revision.info.number);
+        match self.store.digest_of(last).await {
+            Ok(Some(digest)) if digest == plan.rows.digest => {
+                tracing::warn!(revision = last, "the batch had been committed, only its answer was lost");
+                answer(requests, plan.planned, &self.head);
+                for revision in &plan.rows.batch.revisions {
+                    self.shared.stream.emit("revisions", event(&revision.info));
+                }
+                Ok(())
+            }
+            Ok(_) => Err((requests, error)),
+            Err(error) => Err((requests, error)),
+        }
+    }
+}
+
+fn answer(requests: Vec<Request>, planned: Vec<Planned>, head: &Arc<Snapshot>) {
+    for (request, planned) in requests.into_iter().zip(planned) {
+        let reply = match planned {
+            Planned::Refused(error) => Reply::Done(Err(error)),
+            Planned::Rejudge => Reply::Rejudge,
+            Planned::Done { revision, changed, created, object } => {
+                Reply::Done(Ok(Done { revision, changed, created, object, snapshot: Arc::clone(head) }))
+            }
+        };
+        // A client that left cancels nothing.
+        drop(request.reply.send(reply));
+    }
+}
+
+fn refuse(requests: Vec<Request>, error: impl Fn() -> Error) {
+    for request in requests {
+        drop(request.reply.send(Reply::Done(Err(error()))));
+    }
+}
+
+/// The same for several callers.
+fn copy(error: &Error) -> Error {
+    match error {
+        Error::Unavailable(words) => Error::Unavailable(words.clone()),
+        other => Error::Internal(other.to_string()),
+    }
+}
+
+/// The head, where the object is in it as the write left it. Where a later write of the same batch changed it again: a snapshot of the
+/// object alone, since to copy the whole head for each of many callers costs more than the writes.
+pub fn snapshot_after(done: &Done, kind: Kind, name: &Name) -> Arc<Snapshot> {
+    let shown = Object::find(&done.snapshot, kind, name);
+    let same = match (&shown, &done.object) {
+        (Some(shown), Some(object)) => shown.same(object),
+        (None, None) => true,
+        _ => false,
+    };
+    if same {
+        return Arc::clone(&done.snapshot);
+    }
+    let mut alone = Snapshot::default();
+    alone.revision = done.revision;
+    if let Some(object) = done.object.clone() {
+        object.put(&mut alone);
+    }
+    Arc::new(alone)
+}

@@ -1,0 +1,277 @@
+//! Writing revisions: everything that piled up while the last commit ran, in one transaction of a few statements.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use sqlx::{Connection, PgConnection};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Lead;
+use super::lead::within;
+use crate::domain::error::Result;
+use crate::domain::revision::RevisionInfo;
+use crate::domain::{Kind, Name, Revision};
+
+/// A revision to write; digests in hex.
+pub struct NewRevision {
+    pub info: RevisionInfo,
+}
+
+pub struct NewObject {
+    pub id: Uuid,
+    pub kind: Kind,
+    pub name: Name,
+    pub number: u32,
+    pub created_at: OffsetDateTime,
+    pub created_revision: Revision,
+    /// Where it was deleted again in the same batch.
+    pub deleted_revision: Option<Revision>,
+}
+
+pub struct VersionRow {
+    pub object_id: Uuid,
+    pub from: Revision,
+    /// Where it was written again in the same batch.
+    pub to: Option<Revision>,
+    pub written_at: OffsetDateTime,
+    /// JSON.
+    pub spec: String,
+    /// JSON.
+    pub elements: String,
+}
+
+pub struct EntryRow {
+    pub list_id: Uuid,
+    pub network: IpNet,
+    pub from: Revision,
+    pub to: Option<Revision>,
+    pub comment: String,
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+/// All entries of a deleted list that are open end with it.
+pub struct CloseList {
+    pub list_id: Uuid,
+    pub at: Revision,
+}
+
+pub struct AuditRow {
+    pub at: OffsetDateTime,
+    pub author: String,
+    pub principal_id: Option<Uuid>,
+    pub action: &'static str,
+    pub kind: Kind,
+    pub name: Name,
+    pub object_id: Uuid,
+    pub revision: Revision,
+    pub request_id: String,
+    pub address: Option<std::net::IpAddr>,
+    /// JSON.
+    pub before: Option<String>,
+    /// JSON.
+    pub after: Option<String>,
+}
+
+/// The rows of one transaction. Ranges that begin and end in the batch are written with both ends.
+#[derive(Default)]
+pub struct Batch {
+    pub revisions: Vec<NewRevision>,
+    pub objects: Vec<NewObject>,
+    /// Objects from before the batch that end in it.
+    pub deleted: Vec<(Uuid, Revision)>,
+    /// Open versions from before the batch that end in it.
+    pub closed: Vec<(Uuid, Revision)>,
+    pub versions: Vec<VersionRow>,
+    /// Open entries from before the batch that end in it.
+    pub closed_entries: Vec<(Uuid, IpNet, Revision)>,
+    pub closed_lists: Vec<CloseList>,
+    pub entries: Vec<EntryRow>,
+    pub audit: Vec<AuditRow>,
+}
+
+impl Lead {
+    /// Commits the batch if the newest revision is `head`; false, and nothing written, if it is another. After an error nobody knows
+    /// whether it was committed: drop the lead, take it anew and look for the digests.
+    pub async fn commit(&mut self, head: (Revision, &str), batch: &Batch) -> Result<bool> {
+        within(Duration::from_secs(30), "writing revisions", write(&mut self.connection, head, batch)).await
+    }
+}
+
+async fn write(connection: &mut PgConnection, head: (Revision, &str), batch: &Batch) -> sqlx::Result<bool> {
+    let Some(last) = batch.revisions.last() else { return Ok(true) };
+    let mut transaction = connection.begin().await?;
+    let tx = &mut *transaction;
+    revisions(tx, batch).await?;
+    objects(tx, batch).await?;
+    versions(tx, batch).await?;
+    entries(tx, batch).await?;
+    audit(tx, batch).await?;
+    let moved = sqlx::query!(
+        "update revision_head set number = $1, digest = $2 where number = $3 and digest = $4",
+        last.info.number,
+        last.info.digest,
+        head.0,
+        head.1
+    )
+    .execute(&mut *tx)
+    .await?;
+    if moved.rows_affected() != 1 {
+        transaction.rollback().await?;
+        return Ok(false);
+    }
+    transaction.commit().await?;
+    Ok(true)
+}
+
+async fn revisions(tx: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
+    let rows = || batch.revisions.iter().map(|r| &r.info);
+    let changes: Vec<String> = rows().map(|r| serde_json::to_string(&r.changes).expect("changes are plain data")).collect();
+    sqlx::query!(
+        "insert into revisions (number, created_at, author, message, digest, changes)
+         select number, at, author, message, digest, changes::json
+         from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[])
+              as r (number, at, author, message, digest, changes)",
+        &rows().map(|r| r.number).collect::<Vec<_>>(),
+        &rows().map(|r| r.created_at).collect::<Vec<_>>(),
+        &rows().map(|r| r.author.clone()).collect::<Vec<_>>(),
+        &rows().map(|r| r.message.clone()).collect::<Vec<_>>(),
+        &rows().map(|r| r.digest.clone()).collect::<Vec<_>>(),
+        &changes
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn objects(tx: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
+    // Names are free again before they are taken.
+    if !batch.deleted.is_empty() {
+        sqlx::query!(
+            "update objects o set deleted_revision = d.revision
+             from unnest($1::uuid[], $2::bigint[]) as d (id, revision) where o.id = d.id and o.deleted_revision is null",
+            &batch.deleted.iter().map(|d| d.0).collect::<Vec<_>>(),
+            &batch.deleted.iter().map(|d| d.1).collect::<Vec<_>>()
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    if batch.objects.is_empty() {
+        return Ok(());
+    }
+    let rows = &batch.objects;
+    sqlx::query!(
+        "insert into objects (id, kind, name, number, created_at, created_revision, deleted_revision)
+         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::bigint[])",
+        &rows.iter().map(|o| o.id).collect::<Vec<_>>(),
+        &rows.iter().map(|o| o.kind.as_str().to_owned()).collect::<Vec<_>>(),
+        &rows.iter().map(|o| o.name.to_string()).collect::<Vec<_>>(),
+        &rows.iter().map(|o| i64::from(o.number)).collect::<Vec<_>>(),
+        &rows.iter().map(|o| o.created_at).collect::<Vec<_>>(),
+        &rows.iter().map(|o| o.created_revision).collect::<Vec<_>>(),
+        &rows.iter().map(|o| o.deleted_revision).collect::<Vec<_>>() as &[Option<i64>]
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn versions(tx: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
+    if !batch.closed.is_empty() {
+        sqlx::query!(
+            "update object_versions v set to_revision = c.revision
+             from unnest($1::uuid[], $2::bigint[]) as c (id, revision) where v.object_id = c.id and v.to_revision is null",
+            &batch.closed.iter().map(|c| c.0).collect::<Vec<_>>(),
+            &batch.closed.iter().map(|c| c.1).collect::<Vec<_>>()
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    if batch.versions.is_empty() {
+        return Ok(());
+    }
+    let rows = &batch.versions;
+    sqlx::query!(
+        "insert into object_versions (object_id, from_revision, to_revision, written_at, spec, elements)
+         select object_id, from_revision, to_revision, at, spec::json, elements::json
+         from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::text[], $6::text[])
+              as v (object_id, from_revision, to_revision, at, spec, elements)",
+        &rows.iter().map(|v| v.object_id).collect::<Vec<_>>(),
+        &rows.iter().map(|v| v.from).collect::<Vec<_>>(),
+        &rows.iter().map(|v| v.to).collect::<Vec<_>>() as &[Option<i64>],
+        &rows.iter().map(|v| v.written_at).collect::<Vec<_>>(),
+        &rows.iter().map(|v| v.spec.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|v| v.elements.clone()).collect::<Vec<_>>()
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn entries(tx: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
+    if !batch.closed_entries.is_empty() {
+        let rows = &batch.closed_entries;
+        sqlx::query!(
+            "update list_entries e set to_revision = c.revision
+             from unnest($1::uuid[], $2::cidr[], $3::bigint[]) as c (list_id, network, revision)
+             where e.list_id = c.list_id and e.network = c.network and e.to_revision is null",
+            &rows.iter().map(|c| c.0).collect::<Vec<_>>(),
+            &rows.iter().map(|c| c.1).collect::<Vec<_>>(),
+            &rows.iter().map(|c| c.2).collect::<Vec<_>>()
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    if !batch.closed_lists.is_empty() {
+        sqlx::query!(
+            "update list_entries e set to_revision = c.revision
+             from unnest($1::uuid[], $2::bigint[]) as c (list_id, revision) where e.list_id = c.list_id and e.to_revision is null",
+            &batch.closed_lists.iter().map(|c| c.list_id).collect::<Vec<_>>(),
+            &batch.closed_lists.iter().map(|c| c.at).collect::<Vec<_>>()
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    // In pieces, so that no message to the server gets out of hand.
+    for rows in batch.entries.chunks(20_000) {
+        sqlx::query!(
+            "insert into list_entries (list_id, network, from_revision, to_revision, comment, expires_at)
+             select * from unnest($1::uuid[], $2::cidr[], $3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[])",
+            &rows.iter().map(|e| e.list_id).collect::<Vec<_>>(),
+            &rows.iter().map(|e| e.network).collect::<Vec<_>>(),
+            &rows.iter().map(|e| e.from).collect::<Vec<_>>(),
+            &rows.iter().map(|e| e.to).collect::<Vec<_>>() as &[Option<i64>],
+            &rows.iter().map(|e| e.comment.clone()).collect::<Vec<_>>(),
+            &rows.iter().map(|e| e.expires_at).collect::<Vec<_>>() as &[Option<OffsetDateTime>]
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn audit(tx: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
+    let rows = &batch.audit;
+    sqlx::query!(
+        "insert into audit (at, author, principal_id, action, kind, name, object_id, revision, request_id, address, before, after)
+         select at, author, principal_id, action, kind, name, object_id, revision, request_id, address, before::json, after::json
+         from unnest($1::timestamptz[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::bigint[],
+                     $9::text[], $10::inet[], $11::text[], $12::text[])
+              as a (at, author, principal_id, action, kind, name, object_id, revision, request_id, address, before, after)",
+        &rows.iter().map(|a| a.at).collect::<Vec<_>>(),
+        &rows.iter().map(|a| a.author.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|a| a.principal_id).collect::<Vec<_>>() as &[Option<Uuid>],
+        &rows.iter().map(|a| a.action.to_owned()).collect::<Vec<_>>(),
+        &rows.iter().map(|a| a.kind.as_str().to_owned()).collect::<Vec<_>>(),
+        &rows.iter().map(|a| a.name.to_string()).collect::<Vec<_>>(),
+        &rows.iter().map(|a| a.object_id).collect::<Vec<_>>(),
+        &rows.iter().map(|a| a.revision).collect::<Vec<_>>(),
+        &rows.iter().map(|a| super::text(&a.request_id, 200)).collect::<Vec<_>>(),
+        &rows.iter().map(|a| a.address.map(IpNet::from)).collect::<Vec<_>>() as &[Option<IpNet>],
+        &rows.iter().map(|a| a.before.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &rows.iter().map(|a| a.after.clone()).collect::<Vec<_>>() as &[Option<String>]
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! The settings file of a test's stack.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+pub fn write(config: &Path, dir: &Path, database: &str, api: SocketAddr, binds: &[SocketAddr]) {
+    let binds: Vec<String> = binds.iter().map(|bind| format!("\"{bind}\"")).collect();
+    let text = format!(
+        "[database]\nurl = \"{database}\"\n\n[api]\nlisten = \"{api}\"\n\n[node]\nhttp_binds = [{}]\nstate_dir = \"{dir}/state\"\n\
+         run_dir = \"{dir}/run\"\nallow_upstreams = [\"127.0.0.0/8\"]\n",
+        binds.join(", "),
+        dir = dir.display(),
+    );
+    std::fs::write(config, text).expect("writing the settings");
+}
