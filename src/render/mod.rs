@@ -157,7 +157,10 @@ fn render_backends(backends: &[Backend]) -> Result<String, RenderError> {
     }
     let parts = std::thread::scope(|scope| {
         let running: Vec<_> = backends.chunks(backends.len().div_ceil(threads)).map(|chunk| scope.spawn(move || part(chunk))).collect();
-        running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect::<Result<Vec<_>, _>>()
+        running
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect::<Result<Vec<_>, _>>()
     })?;
     Ok(parts.concat())
 }
