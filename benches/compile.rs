@@ -45,15 +45,23 @@ fn main() {
 fn measure<T>(what: &str, mut run: impl FnMut() -> T) -> T {
     let mut times: Vec<Duration> = Vec::new();
     let mut last = None;
+    let before = on_cpu();
     for _ in 0..RUNS {
         let start = Instant::now();
         let result = run();
         times.push(start.elapsed());
         last = Some(result);
     }
+    let cpu = (on_cpu() - before) / RUNS as u32;
     times.sort();
-    println!("{what}: min {:?}, p50 {:?}, max {:?}", times[0], times[RUNS / 2], times[RUNS - 1]);
+    println!("{what}: min {:.1?}, p50 {:.1?}, max {:.1?}, on the CPU {cpu:.1?} a run", times[0], times[RUNS / 2], times[RUNS - 1]);
     last.expect("ran")
+}
+
+/// What this thread has really had of a processor: on a busy machine the clock says little.
+fn on_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(stat.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or_default())
 }
 
 /// What everybody waits for afterwards.

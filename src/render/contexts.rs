@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 
 use crate::compile::{Backend, NodeSettings, RuleSetSource};
+use crate::domain::upstream::Timeouts;
 
 /// Kept free in HAProxy's buffers for headers that we add.
 const MAXREWRITE: u32 = 1024;
@@ -45,6 +46,8 @@ pub(super) struct Haproxy {
     pub full_bytes: u32,
     pub maxconn: u32,
     pub hard_stop_after_s: u32,
+    /// Of upstreams, where a vhost says nothing else.
+    pub timeouts: Vec<Timeout>,
     pub client_timeout_ms: u32,
     pub request_timeout_ms: u32,
     pub binds: Vec<Bind>,
@@ -71,6 +74,7 @@ impl Haproxy {
             full_bytes: node.inspected_bytes.saturating_sub(MAXREWRITE + FRAME_OVERHEAD),
             maxconn: node.maxconn,
             hard_stop_after_s: node.hard_stop_after_s,
+            timeouts: Timeout::all(&Timeouts::default()).to_vec(),
             client_timeout_ms: node.client_timeout_ms,
             request_timeout_ms: node.request_timeout_ms,
             binds: node.http_binds.iter().map(|bind| Bind::new(*bind, &node.http_binds)).collect(),
@@ -92,6 +96,19 @@ impl Bind {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Timeout {
+    name: &'static str,
+    ms: u32,
+}
+
+impl Timeout {
+    fn all(timeouts: &Timeouts) -> [Self; 3] {
+        let timeout = |name, ms| Self { name, ms };
+        [timeout("connect", timeouts.connect_ms), timeout("server", timeouts.response_ms), timeout("queue", timeouts.queue_ms)]
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct Backends<'d> {
     pub backends: Vec<BackendContext<'d>>,
@@ -102,9 +119,8 @@ pub(super) struct BackendContext<'d> {
     number: u32,
     vhost: &'d str,
     balance: &'static str,
-    connect_ms: u32,
-    response_ms: u32,
-    queue_ms: u32,
+    /// Those that differ from the defaults section's.
+    timeouts: Vec<Timeout>,
     /// None or one.
     check: Vec<Check<'d>>,
     servers: Vec<Server<'d>>,
@@ -145,13 +161,12 @@ impl<'d> BackendContext<'d> {
             weight: server.weight,
             backup: server.backup,
         };
+        let usual = Timeout::all(&Timeouts::default());
         Self {
             number: backend.number,
             vhost: &backend.vhost,
             balance: backend.balance.keyword(),
-            connect_ms: backend.timeouts.connect_ms,
-            response_ms: backend.timeouts.response_ms,
-            queue_ms: backend.timeouts.queue_ms,
+            timeouts: Timeout::all(&backend.timeouts).into_iter().filter(|own| !usual.contains(own)).collect(),
             check: backend.health_check.iter().map(check).collect(),
             servers: backend.servers.iter().map(server).collect(),
         }

@@ -142,8 +142,17 @@ fn template(name: &str, context: &impl Serialize) -> Result<String, RenderError>
     environment::render(name, Value::from(Serde(context)))
 }
 
+/// Backends rendered at a time: what a template works on stays in the processor's cache.
+const BACKENDS_AT_A_TIME: usize = 64;
+
+/// The one text that grows with the number of vhosts.
 fn render_backends(backends: &[Backend]) -> Result<String, RenderError> {
-    template(environment::BACKENDS, &contexts::Backends { backends: backends.iter().map(contexts::BackendContext::new).collect() })
+    let mut out = String::with_capacity(backends.len() * 400);
+    for some in backends.chunks(BACKENDS_AT_A_TIME) {
+        let backends = some.iter().map(contexts::BackendContext::new).collect();
+        out.push_str(&template(environment::BACKENDS, &contexts::Backends { backends })?);
+    }
+    Ok(out)
 }
 
 fn agent_file(node: &NodeSettings, rulesets: &BTreeMap<String, Arc<RenderedRuleSet>>) -> Result<String, RenderError> {
