@@ -29,10 +29,8 @@ fmt: ## Format Rust and Go
 	cargo fmt
 	cd spoa && gofmt -w .
 
-docs: ## Write what is generated: settings, OpenAPI document
-	UPDATE_DOCS=1 SQLX_OFFLINE=true cargo test --lib config::docs
-	SQLX_OFFLINE=true cargo run --quiet -- openapi > openapi/openapi.json.new
-	mv openapi/openapi.json.new openapi/openapi.json
+docs: ## Write what is generated: settings, problems, OpenAPI document
+	UPDATE=1 SQLX_OFFLINE=true cargo test --lib -- config::docs api::tests::document::what_is_committed
 
 sqlx: ## Write .sqlx/, from which queries are checked where there is no database
 	. scripts/lib.sh; trap stop_postgres EXIT; start_postgres; scripts/sqlx-prepare.sh

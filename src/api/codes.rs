@@ -65,7 +65,7 @@ codes! {
 /// `docs/problems.md`.
 pub fn markdown() -> String {
     let mut out = String::from(
-        "# Problems\n\nGenerated from `src/api/codes.rs` by `guard-proxy openapi`; do not edit. `type` is `urn:guard-proxy:problem:<code>`.\n\n\
+        "# Problems\n\nGenerated from `src/api/codes.rs` by `make docs`; do not edit. `type` is `urn:guard-proxy:problem:<code>`.\n\n\
          | code | status | title | when |\n| --- | --- | --- | --- |\n",
     );
     for code in Code::ALL {

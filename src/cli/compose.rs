@@ -83,9 +83,9 @@ pub async fn connect(settings: &Settings) -> Result<Store, Failure> {
         acquire_timeout: Duration::from_millis(settings.database.acquire_timeout_ms),
         ..StoreSettings::default()
     };
-    Store::connect(settings.database.url.reveal(), &store_settings).await.map_err(|error| {
-        failure(error).hint("is PostgreSQL up, and is `database.url` right? `guard-proxy doctor` looks at this and the rest")
-    })
+    Store::connect(settings.database.url.reveal(), &store_settings)
+        .await
+        .map_err(|error| failure(error).hint("is PostgreSQL up, and is `database.url` right? Host, port, database and role are in it"))
 }
 
 /// Applies what is missing; says what it did.
@@ -152,11 +152,13 @@ pub async fn start(
     let state = ApiState::new(service.clone(), metrics);
     let (router, stop, shutdown) = (api::router(state.clone()), state.stop.clone(), cancel.clone().cancelled_owned());
     let api = tokio::spawn(api::serve(listener, router, stop, shutdown));
-    let samples = tokio::spawn(async {
+    let observed = service.clone();
+    let samples = tokio::spawn(async move {
         let mut tick = tokio::time::interval(Duration::from_secs(5));
         loop {
             tick.tick().await;
             telemetry::observe_process();
+            observed.observe();
         }
     });
     Ok(Running { token, service, store, cancel, api, reconciler, samples })

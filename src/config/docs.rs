@@ -65,12 +65,12 @@ pub fn example() -> String {
 
 #[cfg(test)]
 mod tests {
-    /// `UPDATE_DOCS=1 cargo test config::docs` (`make docs`) writes them.
+    /// `UPDATE=1 cargo test config::docs` (`make docs`) writes them.
     #[test]
     fn the_documents_are_in_step() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         for (path, text) in [("docs/configuration.md", super::reference()), ("examples/guard-proxy.toml", super::example())] {
-            if std::env::var_os("UPDATE_DOCS").is_some() {
+            if std::env::var_os("UPDATE").is_some() {
                 fs_err::write(root.join(path), &text).unwrap();
             }
             let committed = fs_err::read_to_string(root.join(path)).unwrap_or_default();

@@ -22,6 +22,7 @@ mod judge;
 mod keyed;
 mod live;
 mod object;
+mod observe;
 mod parse;
 mod read;
 mod rows;

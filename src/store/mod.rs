@@ -34,7 +34,7 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 /// How the database is reached, and how long it may take.
 #[derive(Clone, Debug)]
 pub struct StoreSettings {
-    /// Connections of the pool, 2 to 100, one of them for listening; the lead has one more of its own.
+    /// Connections of the pool, 2 to 200, one of them for listening; the lead has one more of its own.
     pub connections: u32,
     /// How long a caller waits for a connection of the pool.
     pub acquire_timeout: Duration,
@@ -78,7 +78,8 @@ impl Store {
             .acquire_timeout(settings.acquire_timeout)
             .connect_with(options.clone())
             .await
-            .map_err(failed("connecting"))?;
+            // Who connects is the operator, who needs the words; later callers may be anybody.
+            .map_err(|error| Error::Unavailable(format!("the database cannot be used: {}", chain(&error))))?;
         Ok(Self { pool, options })
     }
 

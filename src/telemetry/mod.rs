@@ -55,6 +55,7 @@ pub fn resident_bytes() -> Option<u64> {
 
 /// Brings what is read rather than counted up to date; call it before rendering.
 pub fn observe_process() {
+    metrics::describe_gauge!("process_resident_memory_bytes", metrics::Unit::Bytes, "Resident memory of this process.");
     if let Some(bytes) = resident_bytes() {
         #[expect(clippy::cast_precision_loss, reason = "metrics are floats; memory is far below 2^52")]
         metrics::gauge!("process_resident_memory_bytes").set(bytes as f64);

@@ -14,7 +14,7 @@ async fn acknowledged_writes_survive() {
     stack.site("a", json!({})).await;
     // What was acknowledged: name -> ETag.
     let acknowledged: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
-    for round in 0..4 {
+    for round in 0..4_u64 {
         let client = reqwest::Client::new();
         let (api, token, log) = (stack.api, stack.token.clone(), acknowledged.clone());
         let writers = tokio::spawn(async move {
@@ -36,7 +36,9 @@ async fn acknowledged_writes_survive() {
         // The mode flips meanwhile, so that the kill also meets a deployment under way.
         let mode = if round % 2 == 0 { "detect" } else { "block" };
         stack.call("PATCH", "/api/v1/policies/a", &[("if-match", "*")], Some(&json!({ "mode": mode }))).await.expect(200);
-        tokio::time::sleep(Duration::from_millis(40 + round * 35)).await;
+        // However slow the machine: some were acknowledged, others are under way.
+        eventually("some writes are acknowledged", async || acknowledged.lock().expect("the log").len() as u64 > (round + 1) * 10).await;
+        tokio::time::sleep(Duration::from_millis(round * 35)).await;
         kill(&mut stack.serve, "-KILL");
         if round == 2 {
             kill(&mut stack.haproxy, "-KILL");

@@ -26,6 +26,7 @@ async fn policies_on_the_wire() {
     levels_and_thresholds(&stack).await;
     methods_and_types(&stack).await;
     hosts(&stack).await;
+    headers(&stack).await;
     exclusions(&stack).await;
     custom_rules(&stack).await;
     access(&stack).await;
@@ -119,6 +120,34 @@ async fn hosts(stack: &Stack) {
     assert_eq!((taken.status, taken.pointers()), (409, vec!["/hostnames/0"]), "and keeps its hostnames");
     stack.patch_live("/api/v1/vhosts/wild", json!({ "enabled": true })).await;
     assert_eq!(get("/").send(stack.http, "a.wild.test").await.status, 200);
+}
+
+/// What an origin may trust: our values, in every spelling that it may read as one.
+async fn headers(stack: &Stack) {
+    let mut request = get("/headers");
+    let ours = [
+        "X-Forwarded-For",
+        "X_Forwarded_For",
+        "x-forwarded_host",
+        "Forwarded",
+        "X-Real-IP",
+        "X_Real_IP",
+        "X-Request-ID",
+        "X_Request-Id",
+        "X-GP-State",
+        "X_GP_Probe",
+        "X-Original-URL",
+        "X_Rewrite_Url",
+    ];
+    for name in ours {
+        request = request.header(name, "6.6.6.6");
+    }
+    assert_eq!(stack.status("block", request).await, 200);
+    let received = stack.origin.received("/headers").remove(0);
+    let forged: Vec<_> = received.headers.iter().filter(|(_, value)| *value == "6.6.6.6").collect();
+    assert!(forged.is_empty(), "{forged:?}");
+    assert_eq!(received.headers["x-forwarded-for"], "127.0.0.1");
+    assert_eq!(received.headers["x-forwarded-host"], "block.test");
 }
 
 async fn exclusions(stack: &Stack) {

@@ -22,7 +22,7 @@ fn committed(path: &str, generated: &str) {
         fs_err::write(&file, generated).unwrap();
     }
     let there = fs_err::read_to_string(&file).unwrap_or_default();
-    assert!(there == generated, "{path} is not what the code generates: run `UPDATE=1 cargo test --lib api::tests::document`");
+    assert!(there == generated, "{path} is not what the code generates: run `make docs`");
 }
 
 #[test]
