@@ -2,6 +2,7 @@
 #![allow(clippy::allow_attributes, reason = "test code states its own exceptions")]
 
 mod architecture;
+mod bad_input;
 mod crash;
 mod deployments;
 mod faults;
