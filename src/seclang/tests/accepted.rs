@@ -118,3 +118,11 @@ fn findings_do_not_refuse() {
     assert_eq!(found(r#"SecRule REQUEST_BODY "x" "phase:1,msg:a""#), ["body-in-phase-1"]);
     assert_eq!(found(r#"SecAction "phase:1,msg:a,setvar:tx.lfi_score=+1""#), ["score-in-phase-1"]);
 }
+
+#[test]
+fn scores_grow_by_digits_and_steps_and_own_names_by_more() {
+    for value in ["xss_score=+9999", "rce_score=+%{tx.notice_anomaly_score}", "custom_a=-999999999", "custom_a=+%{tx.custom_b}", "custom_a=%{tx.xss_score}"]
+    {
+        accept(&format!("SecAction \"setvar:tx.{value}\""));
+    }
+}

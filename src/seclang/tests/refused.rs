@@ -135,6 +135,18 @@ const TABLE: &[(&str, &str)] = &[
     ("SecRule ARGS \"x\" \"setvar:tx.custom_a\"", "invalid-setvar"),
     ("SecRule ARGS \"x\" \"setvar:!tx.custom_a\"", "invalid-setvar"),
     ("SecRule ARGS \"x\" \"setvar:tx.custom_a=%{ENV.x}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_a=1234567890\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_a=-1234567890\"", "invalid-setvar"),
+    // an own name may be negative, a score added to itself overflows
+    ("SecRule ARGS \"x\" \"setvar:tx.inbound_anomaly_score_pl1=+%{tx.custom_x}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.inbound_anomaly_score_pl1=+%{TX.Custom_X}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=+%{tx.xss_score}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=+%{tx.lfi_score}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=%{tx.critical_anomaly_score}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=-%{tx.critical_anomaly_score}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=+-5\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=+10000\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=+\"", "invalid-setvar"),
 ];
 
 #[test]
