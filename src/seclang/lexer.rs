@@ -31,6 +31,11 @@ impl<'a> Piece<'a> {
         }
     }
 
+    /// The characters with their places.
+    pub fn chars(&self) -> &'a [(usize, char)] {
+        self.chars
+    }
+
     pub fn len(&self) -> usize {
         self.chars.len()
     }

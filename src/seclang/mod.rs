@@ -22,6 +22,7 @@ mod operators;
 mod parser;
 mod problem;
 mod regex;
+mod seen;
 mod setvar;
 mod targets;
 mod values;
