@@ -6,7 +6,7 @@ use super::ast::{CustomRule, Disruptive, LinkKind, Rule};
 use super::lexer::{self, Piece, is_invisible};
 use super::problem::{Problem, Report, closest, shown};
 use super::seen::Seen;
-use super::{FIRST_ID, LAST_ID, MAX_LINKS, MAX_TEXT_BYTES, operators, targets};
+use super::{FIRST_ID, LAST_ID, MAX_GROWING, MAX_LINKS, MAX_TEXT_BYTES, operators, targets};
 
 /// Reads and checks one custom rule.
 ///
@@ -114,6 +114,16 @@ fn read(report: &mut Report<'_>, id: u32, text: &str) -> Option<CustomRule> {
         }
         if let Some(link) = &link {
             seen.add(&link.rule);
+            let growing = |rule: &Rule| rule.transformations.iter().filter(|t| allow::GROWING.contains(t)).count();
+            let before: usize = links.iter().map(|link| growing(&link.rule)).sum();
+            if growing(&link.rule) > 0 && before + growing(&link.rule) > MAX_GROWING {
+                report.refuse_hint(
+                    "too-many-transformations",
+                    piece,
+                    format!("A chain has at most {MAX_GROWING} transformations that make text longer"),
+                    format!("Those are `t:{}`", allow::GROWING.join("`, `t:")),
+                );
+            }
         }
         links.extend(link);
     }

@@ -156,6 +156,12 @@ fn a_chain_reads_what_it_has_filled() {
 }
 
 #[test]
+fn eight_steps_and_two_that_grow() {
+    accept(&format!("SecRule ARGS \"x\" \"{},t:none,{}\"", ["t:trim"; 8].join(","), ["t:trim"; 8].join(",")));
+    accept("SecRule ARGS \"x\" \"t:hexEncode,t:urlEncode,chain\"\nSecRule ARGS \"x\" \"t:hexDecode,t:lowercase\"");
+}
+
+#[test]
 fn ordinary_expressions_are_cheap() {
     for pattern in [
         "a{1000}",

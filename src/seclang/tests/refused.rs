@@ -225,6 +225,22 @@ fn what_is_not_of_the_request_is_not_readable() {
 }
 
 #[test]
+fn transformations_are_few() {
+    let rule = |list: &[&str]| format!("SecRule ARGS \"x\" \"{}\"", list.join(","));
+    let link = |list: &[&str]| format!("SecRule ARGS \"x\" \"{},chain\"", list.join(","));
+    let grow = ["t:hexEncode", "t:URLENCODE", "t:utf8toUnicode"];
+    for given in [
+        rule(&["t:trim"; 9]),
+        rule(&grow),
+        rule(&["t:base64Encode"; 3]),
+        format!("{}\n{}", link(&grow[..2]), rule(&["t:base64Encode"])),
+        format!("{}\n{}\n{}", link(&grow[..1]), link(&grow[..1]), rule(&grow[..1])),
+    ] {
+        assert_eq!(codes(&refuse(&given)), ["too-many-transformations"], "{given}");
+    }
+}
+
+#[test]
 fn expensive_expressions() {
     for pattern in [
         "(?:a{1,1000}){1,1000}",
