@@ -3,10 +3,11 @@
 use super::actions::{self, Actions, Position};
 use super::allow;
 use super::ast::{CustomRule, Disruptive, LinkKind, Rule};
-use super::lexer::{self, Piece, is_invisible};
+use super::lexer::{self, Piece};
 use super::problem::{Problem, Report, closest, shown};
 use super::seen::Seen;
 use super::{FIRST_ID, LAST_ID, MAX_GROWING, MAX_LINKS, MAX_TEXT_BYTES, operators, targets};
+use crate::domain::name::is_invisible;
 
 /// Reads and checks one custom rule.
 ///
