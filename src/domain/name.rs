@@ -73,23 +73,34 @@ text_newtype! {
     #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$", max_length = 63, example = "shop")]
 }
 
+/// Characters that cannot be seen, that turn the reading direction or that end a line for some: what people read must be what is there.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 text_newtype! {
-    /// One line of free text shown to people: at most 200 characters, no control characters. Never rendered.
+    /// One line of free text shown to people: at most 200 characters, no control characters and none that is invisible or turns the reading
+    /// direction. Never rendered.
     Title, |text| {
         if text.chars().count() > 200 { return Err("a title has at most 200 characters".to_owned()); }
         if text.chars().any(char::is_control) { return Err("a title has no control characters".to_owned()); }
+        if text.chars().any(is_invisible) { return Err("a title has no invisible or direction-changing characters".to_owned()); }
         Ok(text.to_owned())
     },
     #[schema(max_length = 200)]
 }
 
 text_newtype! {
-    /// Free text shown to people: at most 4,000 characters; the only control characters are newline and tab. Never rendered.
+    /// Free text shown to people: at most 4,000 characters; the only control characters are newline and tab, and none is invisible or turns the
+    /// reading direction. Never rendered.
     Description, |text| {
         if text.chars().count() > 4000 { return Err("a description has at most 4000 characters".to_owned()); }
         if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
             return Err("a description has no control characters but newline and tab".to_owned());
         }
+        if text.chars().any(is_invisible) { return Err("a description has no invisible or direction-changing characters".to_owned()); }
         Ok(text.to_owned())
     },
     #[schema(max_length = 4000)]
@@ -128,5 +139,35 @@ mod tests {
         for bad in ["", "-a", "A", "a_b", "a b", "a\n", "a/b", "é", &"a".repeat(64)] {
             assert!(Name::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn free_text_is_what_is_seen() {
+        for good in ["", "Shop – übersetzt, «é», 店, שלום"] {
+            assert!(Title::parse(good).is_ok() && Description::parse(good).is_ok(), "{good:?}");
+        }
+        for bad in [
+            '\0',
+            '\u{7f}',
+            '\u{85}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            let text = format!("a{bad}b");
+            assert!(Title::parse(&text).is_err() && Description::parse(&text).is_err(), "{bad:?}");
+        }
+        assert!(Title::parse("a\nb").is_err() && Description::parse("a\n\tb").is_ok());
     }
 }

@@ -155,6 +155,9 @@ fn default_content_types() -> Vec<ContentType> {
     DEFAULT_CONTENT_TYPES.iter().map(|t| ContentType::parse(t).expect("the defaults are in the allow-list")).collect()
 }
 
+/// SecLang of all custom rules of a policy together, at most: every request under it passes through them.
+pub const MAX_SECLANG_BYTES: usize = 256 * 1024;
+
 /// How the WAF treats requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -227,6 +230,12 @@ impl Policy {
                 errors.push(FieldError::new(format!("/custom_rules/{index}/seclang"), "too_long", "a custom rule has at most 16384 bytes"));
             }
         }
+        let total: usize = self.custom_rules.iter().map(|rule| rule.seclang.len()).sum();
+        if total > MAX_SECLANG_BYTES {
+            let detail =
+                format!("the custom rules of a policy have at most {MAX_SECLANG_BYTES} bytes of SecLang together, these have {total}");
+            errors.push(FieldError::new("/custom_rules", "too_long", detail));
+        }
         let names = (1..).map(|n| ExclusionId::parse(&format!("exclusion-{n}")).expect("in the allow-list"));
         complete_keys("/exclusions", &mut self.exclusions, |e| e.id.clone(), |e, id| e.id = Some(id), names, &mut errors);
         complete_keys("/custom_rules", &mut self.custom_rules, |r| r.id, |r, id| r.id = Some(id), CUSTOM_RULE_IDS, &mut errors);
@@ -271,5 +280,23 @@ mod tests {
         let twice: Policy =
             serde_json::from_str(r#"{"name":"a","custom_rules":[{"id":190000,"seclang":"x"},{"id":190000,"seclang":"y"}]}"#).unwrap();
         assert!(twice.complete().is_err());
+    }
+
+    #[test]
+    fn seclang_is_bounded_as_a_whole() {
+        for (rules, more, good) in [(16, 0, true), (15, 16_384, true), (16, 1, false), (500, 0, false)] {
+            let mut policy = Policy::new(Name::parse("a").unwrap());
+            let texts = std::iter::repeat_n(16_384, rules).chain((more > 0).then_some(more));
+            policy.custom_rules =
+                texts.map(|bytes| serde_json::from_value(serde_json::json!({"seclang": "x".repeat(bytes)})).unwrap()).collect();
+            match policy.complete() {
+                Ok(_) => assert!(good, "{rules} {more}"),
+                Err(super::super::Error::Invalid(errors)) => {
+                    let told: Vec<_> = errors.iter().map(|e| (e.pointer.as_str(), e.code.as_str())).collect();
+                    assert_eq!((told, good), (vec![("/custom_rules", "too_long")], false), "{rules} {more}");
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
     }
 }

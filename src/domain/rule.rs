@@ -36,7 +36,7 @@ text_newtype! {
 
 text_newtype! {
     /// One target of rules: a collection (`ARGS`, `REQUEST_COOKIES`, ...), with `:name` where one element is meant. The name is
-    /// at most 128 of `a-z A-Z 0-9 . _ [ ] $ -`, matched exactly.
+    /// at most 128 of `a-z A-Z 0-9 . _ [ ] $ -`, compared whole and without regard to case: `ARGS:id` is also `ID`.
     Target, parse_target,
     #[schema(max_length = 160, example = "ARGS:comment")]
 }
@@ -285,6 +285,9 @@ mod tests {
     fn targets_and_prefixes_are_allow_lists() {
         for good in ["ARGS", "ARGS:comment", "REQUEST_COOKIES:a.b_c-1", "ARGS:list[0]"] {
             assert!(Target::parse(good).is_ok(), "{good}");
+        }
+        for collection in TARGET_COLLECTIONS {
+            assert!(Target::parse(&format!("{collection}:Name")).is_ok(), "{collection}");
         }
         for bad in ["args:x", "TX:foo", "ARGS:", "ARGS:a|ARGS:b", "ARGS:/re/", "ARGS:a,b", "ARGS:a b", "ARGS:a\nb", "ENV:x"] {
             assert!(Target::parse(bad).is_err(), "{bad}");

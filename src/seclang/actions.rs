@@ -9,7 +9,7 @@ use super::lexer::Piece;
 use super::macros::{self, Place};
 use super::problem::{Report, closest, shown};
 use super::values::{number, phase, redirect, severity};
-use super::{MAX_REPEATED, MAX_VALUE_CHARS, setvar};
+use super::{MAX_REPEATED, MAX_TRANSFORMATIONS, MAX_VALUE_CHARS, setvar};
 
 /// What a list of actions says; which of it a link may say is decided here, which of it fits
 /// together in [`super::parser`].
@@ -269,6 +269,10 @@ impl Actions {
         let known = allow::TRANSFORMATIONS.iter().copied();
         match known.clone().find(|t| t.eq_ignore_ascii_case(&text)) {
             Some("none") => self.transformations.clear(),
+            Some(_) if self.transformations.len() == MAX_TRANSFORMATIONS => {
+                let message = format!("A rule transforms in at most {MAX_TRANSFORMATIONS} steps");
+                report.refuse_hint("too-many-transformations", value, message, "What stands before the last `t:none` does not count");
+            }
             Some(name) => self.transformations.push(name),
             None => {
                 let message = format!("Coraza has no transformation `{}`", shown(&text));

@@ -103,6 +103,10 @@ pub const TRANSFORMATIONS: &[&str] = &[
     "utf8toUnicode",
 ];
 
+/// Those whose output can be several times as long as their input, again and again (`cssDecode`, `lowercase` and others may replace
+/// a byte by three, but only once).
+pub const GROWING: &[&str] = &["base64Encode", "hexEncode", "urlEncode", "utf8toUnicode"];
+
 /// Actions of the first link.
 pub const ACTIONS: &[&str] = &[
     "accuracy",

@@ -31,6 +31,11 @@ impl<'a> Piece<'a> {
         }
     }
 
+    /// The characters with their places.
+    pub fn chars(&self) -> &'a [(usize, char)] {
+        self.chars
+    }
+
     pub fn len(&self) -> usize {
         self.chars.len()
     }
@@ -143,12 +148,4 @@ pub(super) fn lines(text: &str) -> (Vec<Line>, bool) {
     let unfinished = open.is_some();
     lines.extend(open);
     (lines, unfinished)
-}
-
-/// Characters that cannot be seen or that turn the reading direction: a rule must look like what
-/// it does.
-pub(super) fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }

@@ -3,14 +3,15 @@
 use super::allow::{self, Shape};
 use super::lexer::Piece;
 use super::problem::{Report, shown};
+use super::seen::Seen;
 
 /// Where a macro stands decides what it may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// `msg` and `logdata`: goes into events, so only what the match itself yields.
     Message,
-    /// The argument of an operator: whatever a rule may read.
-    Operator,
+    /// The argument of an operator: whatever a rule may read there.
+    Operator(Seen),
 }
 
 /// Checks every macro in `text`. The engine refuses a malformed one, and takes a key it does not
@@ -56,12 +57,12 @@ fn one(report: &mut Report<'_>, whole: Piece<'_>, place: Place) {
     };
     let allowed = match place {
         Place::Message => in_message(name, key.as_deref()),
-        Place::Operator => in_operator(name, key.is_some()),
+        Place::Operator(seen) => in_operator(name, key.as_deref(), seen),
     };
     if !allowed {
         let hint = match place {
             Place::Message => "Allowed: MATCHED_VAR, MATCHED_VAR_NAME, TX.0 to TX.9, and TX.custom_*",
-            Place::Operator => "Allowed: what a rule may read; collections with a key",
+            Place::Operator(_) => "Allowed: what a rule may read; collections with a key",
         };
         report.refuse_hint("refused-macro", whole, format!("`%{{{}}}` cannot be used here", shown(&inner)), hint);
     }
@@ -75,10 +76,11 @@ fn in_message(name: &str, key: Option<&str>) -> bool {
     }
 }
 
-fn in_operator(name: &str, keyed: bool) -> bool {
+fn in_operator(name: &str, key: Option<&str>, seen: Seen) -> bool {
     allow::variable(name).is_some_and(|variable| match variable.shape {
-        Shape::Single => !keyed,
-        Shape::Collection => keyed,
+        Shape::Single => key.is_none() && seen.single(name),
+        Shape::Collection if variable.name == "TX" => key.is_some_and(|key| seen.tx(key)),
+        Shape::Collection => key.is_some() && seen.single(name),
         Shape::XPath => false,
     })
 }

@@ -22,6 +22,7 @@ mod operators;
 mod parser;
 mod problem;
 mod regex;
+mod seen;
 mod setvar;
 mod targets;
 mod values;
@@ -49,5 +50,9 @@ pub const MAX_VALUE_CHARS: usize = 512;
 pub const MAX_REDIRECT_CHARS: usize = 2048;
 /// Problems reported at most; the rest would only be echoes.
 pub const MAX_PROBLEMS: usize = 50;
+/// Transformations in one link at most.
+pub const MAX_TRANSFORMATIONS: usize = 8;
+/// Transformations that make their input longer, in a whole chain at most: a later link may look at what an earlier one made.
+pub const MAX_GROWING: usize = 2;
 /// `tag`, `setvar` and `t` in one rule at most, each.
 pub const MAX_REPEATED: usize = 32;

@@ -9,10 +9,11 @@ use super::lexer::Piece;
 use super::macros::{self, Place};
 use super::problem::{Report, closest, shown};
 use super::regex;
+use super::seen::Seen;
 
 /// Reads the inside of the operator's quotes. Only `\"` is an escape there; every other backslash
 /// belongs to the argument.
-pub(super) fn parse(report: &mut Report<'_>, quoted: Piece<'_>) -> Option<Operator> {
+pub(super) fn parse(report: &mut Report<'_>, quoted: Piece<'_>, seen: Seen) -> Option<Operator> {
     let chars = unescaped(quoted);
     let piece = Piece::new(&chars, quoted.bounds().0);
     let (negated, body) = match (piece.get(0), piece.get(1)) {
@@ -30,13 +31,13 @@ pub(super) fn parse(report: &mut Report<'_>, quoted: Piece<'_>) -> Option<Operat
             );
             return None;
         }
-        return finish(report, negated, "rx", Argument::Regex, argument);
+        return finish(report, negated, ("rx", Argument::Regex), argument, seen);
     }
     let end = body.position(|c| c == ' ').unwrap_or_else(|| body.len());
     let (name, argument) = (body.slice(1, end), body.from(end).trim());
     let text = name.text();
     if let Some((name, kind)) = allow::OPERATORS.iter().find(|(known, _)| *known == text) {
-        return finish(report, negated, name, *kind, argument);
+        return finish(report, negated, (name, *kind), argument, seen);
     }
     if let Some(reason) = allow::refused_operator(&text) {
         report.refuse("refused-operator", name, format!("`@{text}` {reason}"));
@@ -64,7 +65,13 @@ fn unescaped(quoted: Piece<'_>) -> Vec<(usize, char)> {
     chars
 }
 
-fn finish(report: &mut Report<'_>, negated: bool, name: &'static str, kind: Argument, argument: Piece<'_>) -> Option<Operator> {
+fn finish(
+    report: &mut Report<'_>,
+    negated: bool,
+    (name, kind): (&'static str, Argument),
+    argument: Piece<'_>,
+    seen: Seen,
+) -> Option<Operator> {
     let text = argument.text();
     if kind == Argument::None {
         if !argument.is_empty() {
@@ -92,11 +99,11 @@ fn finish(report: &mut Report<'_>, negated: bool, name: &'static str, kind: Argu
             text
         }
         Argument::Text => {
-            macros::check(report, argument, Place::Operator);
+            macros::check(report, argument, Place::Operator(seen));
             text
         }
         Argument::Words => words(report, argument)?,
-        Argument::Number => number(report, argument)?,
+        Argument::Number => number(report, argument, seen)?,
         Argument::Networks => networks(report, argument),
         Argument::Bytes => bytes(report, argument),
         Argument::Path => path(report, argument)?,
@@ -128,10 +135,10 @@ fn words(report: &mut Report<'_>, argument: Piece<'_>) -> Option<String> {
 }
 
 /// Coraza takes what is not a number for 0, without a word.
-fn number(report: &mut Report<'_>, argument: Piece<'_>) -> Option<String> {
+fn number(report: &mut Report<'_>, argument: Piece<'_>, seen: Seen) -> Option<String> {
     let text = argument.text();
     if macros::is_one(&text) {
-        macros::check(report, argument, Place::Operator);
+        macros::check(report, argument, Place::Operator(seen));
         return Some(text);
     }
     let digits = text.strip_prefix('-').unwrap_or(&text);

@@ -3,9 +3,11 @@
 use super::actions::{self, Actions, Position};
 use super::allow;
 use super::ast::{CustomRule, Disruptive, LinkKind, Rule};
-use super::lexer::{self, Piece, is_invisible};
+use super::lexer::{self, Piece};
 use super::problem::{Problem, Report, closest, shown};
-use super::{FIRST_ID, LAST_ID, MAX_LINKS, MAX_TEXT_BYTES, operators, targets};
+use super::seen::Seen;
+use super::{FIRST_ID, LAST_ID, MAX_GROWING, MAX_LINKS, MAX_TEXT_BYTES, operators, targets};
+use crate::domain::name::is_invisible;
 
 /// Reads and checks one custom rule.
 ///
@@ -74,6 +76,7 @@ fn read(report: &mut Report<'_>, id: u32, text: &str) -> Option<CustomRule> {
     }
     let mut links: Vec<Link> = Vec::new();
     let mut expects_rule = true;
+    let mut seen = Seen::default();
     for line in &lines {
         let piece = line.piece();
         let (directive, rest) = piece.split_word();
@@ -101,7 +104,7 @@ fn read(report: &mut Report<'_>, id: u32, text: &str) -> Option<CustomRule> {
         }
         let link = match name.as_str() {
             "secaction" => action(report, rest),
-            _ => rule(report, rest, links.is_empty()),
+            _ => rule(report, rest, links.is_empty(), seen),
         };
         // a link that could not be read says nothing about what may follow it
         expects_rule = link.as_ref().is_none_or(|link| link.chain);
@@ -109,6 +112,19 @@ fn read(report: &mut Report<'_>, id: u32, text: &str) -> Option<CustomRule> {
             && links.is_empty()
         {
             head(report, id, piece, link);
+        }
+        if let Some(link) = &link {
+            seen.add(&link.rule);
+            let growing = |rule: &Rule| rule.transformations.iter().filter(|t| allow::GROWING.contains(t)).count();
+            let before: usize = links.iter().map(|link| growing(&link.rule)).sum();
+            if growing(&link.rule) > 0 && before + growing(&link.rule) > MAX_GROWING {
+                report.refuse_hint(
+                    "too-many-transformations",
+                    piece,
+                    format!("A chain has at most {MAX_GROWING} transformations that make text longer"),
+                    format!("Those are `t:{}`", allow::GROWING.join("`, `t:")),
+                );
+            }
         }
         links.extend(link);
     }
@@ -160,7 +176,7 @@ fn refuse_directive(report: &mut Report<'_>, directive: Piece<'_>) {
 }
 
 /// `VARIABLES "operator" "actions"`.
-fn rule(report: &mut Report<'_>, rest: Piece<'_>, first: bool) -> Option<Link> {
+fn rule(report: &mut Report<'_>, rest: Piece<'_>, first: bool, seen: Seen) -> Option<Link> {
     let (list, rest) = rest.split_word();
     if list.is_empty() || list.get(0) == Some('"') {
         report.refuse_hint(
@@ -172,9 +188,9 @@ fn rule(report: &mut Report<'_>, rest: Piece<'_>, first: bool) -> Option<Link> {
         return None;
     }
     let mut body = false;
-    let targets = targets::parse(report, list, &mut body);
+    let targets = targets::parse(report, list, seen, &mut body);
     let (quoted, rest) = quoted(report, rest, "operator")?;
-    let operator = operators::parse(report, quoted);
+    let operator = operators::parse(report, quoted, seen);
     let list = match rest.is_empty() {
         true => rest,
         false => actions_list(report, rest)?,

@@ -6,7 +6,9 @@ use super::macros;
 use super::problem::{Report, closest, shown};
 
 /// Reads `tx.name=value`. Scores of the Core Rule Set can only be added to: a rule that lowers
-/// one would be an exclusion nobody sees. Own names (`tx.custom_*`) are free.
+/// one would be an exclusion nobody sees. What is added is therefore known to be small and not
+/// negative: a few digits, or what the Core Rule Set itself counts a match with. Own names
+/// (`tx.custom_*`) are free.
 pub(super) fn parse(report: &mut Report<'_>, value: Piece<'_>) -> Option<(String, String)> {
     let text = value.text();
     if text.starts_with('!') {
@@ -42,7 +44,7 @@ pub(super) fn parse(report: &mut Report<'_>, value: Piece<'_>) -> Option<(String
         Some(rest) => (&right[..1], rest),
         None => ("", right),
     };
-    let amount = amount_of(amount);
+    let amount = amount_of(amount, score);
     let (Some(amount), true) = (amount, !score || sign == "+") else {
         let message = if score {
             format!("A custom rule can only add to the score `tx.{name}`")
@@ -53,16 +55,23 @@ pub(super) fn parse(report: &mut Report<'_>, value: Piece<'_>) -> Option<(String
             "invalid-setvar",
             value,
             message,
-            "Values: `=5`, `=+5`, `=-5` (scores: only `=+5`), or `%{tx.critical_anomaly_score}` and `%{tx.custom_*}` instead of digits",
+            if score {
+                "Write `=+5` with 1 to 4 digits, or `=+%{tx.critical_anomaly_score}` (`error`, `warning`, `notice`)"
+            } else {
+                "Values: `=5`, `=+5`, `=-5` with 1 to 9 digits, or `%{tx.critical_anomaly_score}` and `%{tx.custom_*}` instead of digits"
+            },
         );
         return None;
     };
     Some((name.to_owned(), format!("{sign}{amount}")))
 }
 
-/// Up to 9 digits, or a macro of a score, its step, or an own name; in canonical spelling.
-fn amount_of(text: &str) -> Option<String> {
-    if (1..=9).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
+/// Up to 9 digits, or a macro of a score, its step, or an own name; in canonical spelling. For a
+/// score up to 4 digits or a step: an own name may hold a negative number, and a score added to
+/// itself grows until it overflows and is negative.
+fn amount_of(text: &str, score: bool) -> Option<String> {
+    let most = if score { 4 } else { 9 };
+    if (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
         return Some(text.to_owned());
     }
     if !macros::is_one(text) {
@@ -70,6 +79,6 @@ fn amount_of(text: &str) -> Option<String> {
     }
     let inner = text[2..text.len() - 1].to_ascii_lowercase();
     let name = inner.strip_prefix("tx.")?;
-    let known = allow::SCORE_STEPS.contains(&name) || allow::SCORES.contains(&name);
-    (known || allow::is_own(name)).then(|| format!("%{{tx.{name}}}"))
+    let step = allow::SCORE_STEPS.contains(&name);
+    (step || (!score && (allow::SCORES.contains(&name) || allow::is_own(name)))).then(|| format!("%{{tx.{name}}}"))
 }

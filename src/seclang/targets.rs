@@ -5,16 +5,17 @@ use super::ast::{Selector, Target, TargetMode};
 use super::lexer::Piece;
 use super::problem::{Report, closest, shown};
 use super::regex;
+use super::seen::{Seen, TX_HINT};
 
 /// Reads `A|B:name|&C|!B:/regex/`. In phase 1 the body is not there yet: such a variable is a
 /// finding of the caller, who learns of it through `body`.
-pub(super) fn parse(report: &mut Report<'_>, list: Piece<'_>, body: &mut bool) -> Vec<Target> {
+pub(super) fn parse(report: &mut Report<'_>, list: Piece<'_>, seen: Seen, body: &mut bool) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
     let mut rest = list;
     loop {
         let end = target_end(rest);
         let piece = rest.slice(0, end);
-        if let Some((target, variable)) = one(report, piece) {
+        if let Some((target, variable)) = one(report, piece, seen) {
             *body |= variable.body && target.mode != TargetMode::Exclude;
             let listed = |t: &Target| t.name == target.name && t.mode != TargetMode::Exclude;
             if target.mode == TargetMode::Exclude && !targets.iter().any(listed) {
@@ -55,7 +56,7 @@ fn target_end(rest: Piece<'_>) -> usize {
     rest.len()
 }
 
-fn one(report: &mut Report<'_>, piece: Piece<'_>) -> Option<(Target, &'static Variable)> {
+fn one(report: &mut Report<'_>, piece: Piece<'_>, seen: Seen) -> Option<(Target, &'static Variable)> {
     let (mode, named) = match piece.get(0) {
         Some('!') => (TargetMode::Exclude, piece.from(1)),
         Some('&') => (TargetMode::Count, piece.from(1)),
@@ -93,6 +94,22 @@ fn one(report: &mut Report<'_>, piece: Piece<'_>) -> Option<(Target, &'static Va
                 piece,
                 format!("`{}` needs a selector", variable.name),
                 "Coraza answers `XML:/*` (text) and `XML://@*` (attributes)",
+            );
+            return None;
+        }
+        (_, selector) if variable.name == "TX" => {
+            let readable = matches!(selector, Some(Selector::Name(key)) if seen.tx(&key.to_ascii_lowercase()));
+            if !readable {
+                report.refuse_hint("refused-variable", piece, "That of `TX` belongs to the engine, or nothing is in it here", TX_HINT);
+                return None;
+            }
+        }
+        _ if !seen.single(variable.name) => {
+            report.refuse_hint(
+                "refused-variable",
+                piece,
+                format!("`{}` holds nothing of this rule before its first match", variable.name),
+                "Use it in a rule behind `chain`",
             );
             return None;
         }

@@ -99,7 +99,6 @@ pub const VARIABLES: &[Variable] = &[
     one("TIME_WDAY"),
     one("TIME_YEAR"),
     many("TX"),
-    one("UNIQUE_ID"),
     one("URI_PARSE_ERROR"),
     Variable { name: "XML", shape: Shape::XPath, body: true },
 ];
@@ -155,6 +154,9 @@ pub fn refused_variable(name: &str) -> Option<(&'static str, &'static str)> {
         "ENV" => Some(("refused-variable", "reads the environment of the agent's process")),
         "FILES_TMP_CONTENT" | "FILES_TMPNAMES" => {
             Some(("refused-variable", "names files on the agent's disk; uploads are inspected in memory"))
+        }
+        "UNIQUE_ID" => {
+            Some(("refused-variable", "tells probes from requests and carries the policy's settings, not a part of the request"))
         }
         "REQUEST_XML" => Some(("refused-variable", "cannot be selected from; write `XML:/*` or `XML://@*`")),
         "RULE" | "UNKNOWN" => Some(("refused-variable", "is the engine's own bookkeeping, not part of the request")),

@@ -27,7 +27,7 @@ fn table() -> Vec<(&'static str, String)> {
         (r#"SecRule ARGS "@pm  a  b ""#, format!(r#"SecRule ARGS "@pm a b" "{HEAD}""#)),
         (r#"SecRule &ARGS|!ARGS:'/^a/' "@gt -1""#, format!(r#"SecRule &ARGS|!ARGS:/(?:^a)/ "@gt -1" "{HEAD}""#)),
         (r#"SecRule ARGS|!ARGS:'/^a/' "@rx (?i)[[:alpha:]](?P<n>x)(?<m>y)[(?=]\\1""#, format!(r#"SecRule ARGS|!ARGS:/(?:^a)/ "@rx (?i)[[:alpha:]](?P<n>x)(?<m>y)[(?=]\\1" "{HEAD}""#)),
-        (r#"SecRule &TX:custom_a "@eq %{tx.other}""#, format!(r#"SecRule &TX:custom_a "@eq %{{tx.other}}" "{HEAD}""#)),
+        (r#"SecRule &TX:custom_a "@eq %{tx.custom_b}""#, format!(r#"SecRule &TX:custom_a "@eq %{{tx.custom_b}}" "{HEAD}""#)),
         (r#"SecRule XML:/*|XML://@* "@detectXSS""#, format!(r#"SecRule XML:/*|XML://@* "@detectXSS" "{HEAD}""#)),
         (r#"SecRule REMOTE_ADDR "@ipMatch 192.0.2.0/24, 2001:db8::1""#, format!(r#"SecRule REMOTE_ADDR "@ipMatch 192.0.2.0/24,2001:db8::1" "{HEAD}""#)),
         (r#"SecRule ARGS "@validateByteRange 9,10, 32-126,7-7""#, format!(r#"SecRule ARGS "@validateByteRange 9,10,32-126,7" "{HEAD}""#)),
@@ -82,8 +82,12 @@ fn what_a_rule_tells() {
 fn every_listed_name_is_accepted() {
     use crate::seclang::allow::{self, Argument, Shape};
     for variable in allow::VARIABLES {
-        let selector = if variable.shape == Shape::XPath { ":/*" } else { "" };
-        accept(&format!("SecRule {}{selector} \"x\"", variable.name));
+        let selector = match (variable.shape, variable.name) {
+            (Shape::XPath, _) => ":/*",
+            (_, "TX") => ":custom_a",
+            _ => "",
+        };
+        accept(&format!("SecRule ARGS \"x\" \"chain\"\nSecRule {}{selector} \"x\"", variable.name));
         assert!(allow::refused_variable(variable.name).is_none());
     }
     for (name, kind) in allow::OPERATORS {
@@ -117,4 +121,60 @@ fn findings_do_not_refuse() {
     assert_eq!(found(r#"SecRule ARGS "x" "block,msg:a""#), ["block-is-pass"]);
     assert_eq!(found(r#"SecRule REQUEST_BODY "x" "phase:1,msg:a""#), ["body-in-phase-1"]);
     assert_eq!(found(r#"SecAction "phase:1,msg:a,setvar:tx.lfi_score=+1""#), ["score-in-phase-1"]);
+}
+
+#[test]
+fn scores_grow_by_digits_and_steps_and_own_names_by_more() {
+    for value in [
+        "xss_score=+9999",
+        "rce_score=+%{tx.notice_anomaly_score}",
+        "custom_a=-999999999",
+        "custom_a=+%{tx.custom_b}",
+        "custom_a=%{tx.xss_score}",
+    ] {
+        accept(&format!("SecAction \"setvar:tx.{value}\""));
+    }
+}
+
+#[test]
+fn a_chain_reads_what_it_has_filled() {
+    for (first, then) in [
+        ("@rx (a)(b)", "SecRule TX:2 \"@streq %{tx.1}\""),
+        ("@rx a", "SecRule TX:0|&TX:0 \"x\""),
+        ("@rx ^x=(a)$", "SecRule tx:'1' \"x\""),
+        ("@rx (1)(2)(3)(4)(5)(6)(7)(8)(9)", "SecRule TX:8 \"x\""),
+        ("@rx (?i)\\(((?:a))[(]", "SecRule TX:1 \"x\""),
+        ("@pm a b", "SecRule TX:0 \"x\""),
+        ("@detectSQLi", "SecRule TX:0 \"x\""),
+        ("@streq a", "SecRule MATCHED_VAR|MATCHED_VARS|MATCHED_VAR_NAME \"@contains %{matched_var}\""),
+        ("@rx (a)", "SecRule ARGS \"x\" \"chain\"\nSecRule TX:1 \"x\""),
+    ] {
+        accept(&format!("SecRule ARGS \"{first}\" \"capture,chain\"\n{then}"));
+    }
+    accept("SecRule TX:inbound_anomaly_score_pl1|TX:Custom_A|!TX:custom_b \"@gt %{tx.xss_score}\"");
+    accept("SecRule ARGS \"@rx (a)\" \"capture,msg:'%{TX.1} %{MATCHED_VAR}'\"");
+}
+
+#[test]
+fn eight_steps_and_two_that_grow() {
+    accept(&format!("SecRule ARGS \"x\" \"{},t:none,{}\"", ["t:trim"; 8].join(","), ["t:trim"; 8].join(",")));
+    accept("SecRule ARGS \"x\" \"t:hexEncode,t:urlEncode,chain\"\nSecRule ARGS \"x\" \"t:hexDecode,t:lowercase\"");
+}
+
+#[test]
+fn ordinary_expressions_are_cheap() {
+    for pattern in [
+        "a{1000}",
+        "(?:ab?){1,500}",
+        "[[:alpha:]{9}]{900}",
+        "\\x{263a}{900}",
+        "\\p{Greek}{900}",
+        "a{,5000}",
+        "[a{9000}]",
+        "a{5000b",
+        "\\Qa{9000}\\E",
+    ] {
+        accept(&format!("SecRule ARGS \"@rx {pattern}\""));
+    }
+    accept(&format!("SecRule ARGS \"@rx {}\"", "x".repeat(2000)));
 }

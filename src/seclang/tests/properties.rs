@@ -81,7 +81,8 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn rule() -> impl Strategy<Value = String> {
-    let targets = prop::sample::select(vec!["ARGS", "&ARGS:a|ARGS_NAMES", "ARGS:/a\\/|b/|!ARGS:'/c/'", "REQUEST_URI", "XML://@*|TX:1"]);
+    let targets =
+        prop::sample::select(vec!["ARGS", "&ARGS:a|ARGS_NAMES", "ARGS:/a\\/|b/|!ARGS:'/c/'", "REQUEST_URI", "XML://@*|TX:custom_1"]);
     let operator = prop::sample::select(vec!["@streq ", "!@contains ", "@within ", "@rx ", "@pm ", ""]);
     let disruptive = prop::sample::select(vec!["deny", "drop", "pass", "block", "nolog,auditlog"]);
     (targets, operator, argument(), value(), disruptive, any::<bool>()).prop_map(

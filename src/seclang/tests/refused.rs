@@ -135,6 +135,18 @@ const TABLE: &[(&str, &str)] = &[
     ("SecRule ARGS \"x\" \"setvar:tx.custom_a\"", "invalid-setvar"),
     ("SecRule ARGS \"x\" \"setvar:!tx.custom_a\"", "invalid-setvar"),
     ("SecRule ARGS \"x\" \"setvar:tx.custom_a=%{ENV.x}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_a=1234567890\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_a=-1234567890\"", "invalid-setvar"),
+    // an own name may be negative, a score added to itself overflows
+    ("SecRule ARGS \"x\" \"setvar:tx.inbound_anomaly_score_pl1=+%{tx.custom_x}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.inbound_anomaly_score_pl1=+%{TX.Custom_X}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=+%{tx.xss_score}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=+%{tx.lfi_score}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=%{tx.critical_anomaly_score}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=-%{tx.critical_anomaly_score}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=+-5\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=+10000\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.xss_score=+\"", "invalid-setvar"),
 ];
 
 #[test]
@@ -143,6 +155,121 @@ fn each_with_its_code() {
         let problems = refuse(given);
         assert!(codes(&problems).contains(code), "{given}\n{problems:#?}");
     }
+}
+
+/// What would tell a probe from a request, or steers the policy: `(given, code)`.
+const SECRET: &[(&str, &str)] = &[
+    ("SecRule UNIQUE_ID \"x\"", "refused-variable"),
+    ("SecRule unique_id \"x\"", "refused-variable"),
+    ("SecRule ARGS|UNIQUE_ID \"x\"", "refused-variable"),
+    ("SecRule TX \"x\"", "refused-variable"),
+    ("SecRule &TX \"@gt 20\"", "refused-variable"),
+    ("SecRule TX:/^gp/ \"x\"", "refused-variable"),
+    ("SecRule TX:/./ \"x\"", "refused-variable"),
+    ("SecRule &TX:/^gp/ \"x\"", "refused-variable"),
+    ("SecRule TX:custom_a|!TX:/a/ \"x\"", "refused-variable"),
+    ("SecRule TX:gp_probe \"@streq P\"", "refused-variable"),
+    ("SecRule tx:GP_Probe \"@streq P\"", "refused-variable"),
+    ("SecRule &TX:gp_plain \"@eq 1\"", "refused-variable"),
+    ("SecRule TX:gp_mode \"@streq D\"", "refused-variable"),
+    ("SecRule TX:inbound_anomaly_score_threshold \"@eq 5\"", "refused-variable"),
+    // what a rule of ours has captured of the id stays there
+    ("SecRule TX:7 \"@streq P\"", "refused-variable"),
+    ("SecRule TX:0 \"x\"", "refused-variable"),
+    ("SecRule ARGS|TX:1 \"@rx (a)\" \"capture\"", "refused-variable"),
+    ("SecRule ARGS \"@rx (a)\" \"chain\"\nSecRule TX:1 \"x\"", "refused-variable"),
+    ("SecRule ARGS \"@rx (a)\" \"capture,chain\"\nSecRule TX:2 \"x\"", "refused-variable"),
+    ("SecRule ARGS \"@rx (?:a)[(](?i)(?s:b)\\(\" \"capture,chain\"\nSecRule TX:1 \"x\"", "refused-variable"),
+    ("SecRule ARGS \"!@rx (a)\" \"capture,chain\"\nSecRule TX:1 \"x\"", "refused-variable"),
+    ("SecRule ARGS \"@rx ^a$\" \"capture,chain\"\nSecRule TX:0 \"x\"", "refused-variable"),
+    ("SecRule ARGS \"@rx (^a$)\" \"capture,chain\"\nSecRule TX:1 \"x\"", "refused-variable"),
+    ("SecRule ARGS \"@pm a b\" \"capture,chain\"\nSecRule TX:1 \"x\"", "refused-variable"),
+    ("SecRule ARGS \"@streq a\" \"capture,chain\"\nSecRule TX:0 \"x\"", "refused-variable"),
+    ("SecRule ARGS \"@rx (1)(2)(3)(4)(5)(6)(7)(8)(9)\" \"capture,chain\"\nSecRule TX:9 \"x\"", "refused-variable"),
+    ("SecRule MATCHED_VAR \"x\"", "refused-variable"),
+    ("SecRule ARGS|matched_var_name \"x\"", "refused-variable"),
+    ("SecRule RULE:id \"x\"", "refused-variable"),
+    ("SecRule ARGS \"@streq %{unique_id}\"", "refused-macro"),
+    ("SecRule ARGS \"@eq %{UNIQUE_ID}\"", "refused-macro"),
+    ("SecRule ARGS \"@streq %{TX}\"", "refused-macro"),
+    ("SecRule ARGS \"@within a%{tx.gp_probe}\"", "refused-macro"),
+    ("SecRule ARGS \"@contains %{Tx.GP_PROBE}\"", "refused-macro"),
+    ("SecRule ARGS \"@streq %{tx.7}\"", "refused-macro"),
+    ("SecRule ARGS \"@rx (a)\" \"capture,chain\"\nSecRule ARGS \"@streq %{tx.7}\"", "refused-macro"),
+    ("SecRule ARGS \"@streq %{tx.0.a}\"", "refused-macro"),
+    ("SecRule ARGS \"@streq %{matched_var}\"", "refused-macro"),
+    ("SecRule ARGS \"x\" \"msg:'%{unique_id}'\"", "refused-macro"),
+    ("SecRule ARGS \"x\" \"logdata:'%{tx.gp_probe}'\"", "refused-macro"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_a=%{tx.gp_probe}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_a=%{tx.7}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_a=%{unique_id}\"", "invalid-setvar"),
+    // the environment of the agent, wherever Coraza expands a macro
+    ("SecRule ARGS \"@streq %{env.path}\"", "refused-macro"),
+    ("SecRule ARGS \"@contains a%{Env.Path}b\"", "refused-macro"),
+    ("SecRule ARGS \"@gt %{eNV.x}\"", "refused-macro"),
+    ("SecRule ARGS \"@streq %{ENV}\"", "refused-macro"),
+    ("SecRule ARGS \"@streq %{tx.a%{env.path}\"", "malformed-macro"),
+    ("SecRule ARGS \"x\" \"msg:'%{env.path}'\"", "refused-macro"),
+    ("SecRule ARGS \"x\" \"logdata:'%{ENV.path}'\"", "refused-macro"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_a=+%{env.path}\"", "invalid-setvar"),
+    ("SecRule ARGS \"x\" \"setvar:tx.custom_%{env.path}=1\"", "refused-setvar"),
+    ("SecRule env:PATH \"x\"", "refused-variable"),
+];
+
+#[test]
+fn what_is_not_of_the_request_is_not_readable() {
+    for (given, code) in SECRET {
+        let problems = refuse(given);
+        assert!(codes(&problems).contains(code), "{given}\n{problems:#?}");
+    }
+}
+
+#[test]
+fn transformations_are_few() {
+    let rule = |list: &[&str]| format!("SecRule ARGS \"x\" \"{}\"", list.join(","));
+    let link = |list: &[&str]| format!("SecRule ARGS \"x\" \"{},chain\"", list.join(","));
+    let grow = ["t:hexEncode", "t:URLENCODE", "t:utf8toUnicode"];
+    for given in [
+        rule(&["t:trim"; 9]),
+        rule(&grow),
+        rule(&["t:base64Encode"; 3]),
+        format!("{}\n{}", link(&grow[..2]), rule(&["t:base64Encode"])),
+        format!("{}\n{}\n{}", link(&grow[..1]), link(&grow[..1]), rule(&grow[..1])),
+    ] {
+        assert_eq!(codes(&refuse(&given)), ["too-many-transformations"], "{given}");
+    }
+}
+
+#[test]
+fn expensive_expressions() {
+    for pattern in [
+        "(?:a{1,1000}){1,1000}",
+        "(?:a{50}){50}",
+        "((a{13}){13}){13}",
+        "(?:[a-z]{1,40}){60,}",
+        "(?:a|b|c|d){600}",
+        "(?:){1000}(?:){1000}(?:){1000}",
+        "(?i)(?:x{100}){100}",
+        "\\Q[\\E(?:a{100}){100}",
+        "[[:alpha:][](?:a{100}){100}",
+        "[]](?:a{100}){100}",
+        "[^]](?:a{100}){100}",
+        "[\\]](?:a{100}){100}",
+        "(?P<n>a{100}){100}",
+        "(?:a{100}){100",
+        "(?:(?:a{100}){100}",
+        "(?:\\x{263a}{100}){100}",
+        "(?:((((((((((a{9}){9}){9}){9}){9}){9}){9}){9}){9}){9}){1000}){1000}",
+    ] {
+        let given = format!("SecRule ARGS \"@rx {pattern}\"");
+        match pattern {
+            // not closed, so not a count
+            "(?:a{100}){100" => drop(accept(&given)),
+            _ => assert!(codes(&refuse(&given)).contains(&"too-expensive"), "{pattern}"),
+        }
+    }
+    assert_eq!(codes(&refuse("SecRule ARGS:/(?:a{100}){100}/ \"x\"")), ["too-expensive"]);
+    assert_eq!(codes(&refuse(&format!("SecRule ARGS \"@rx {}\"", "x".repeat(2001)))), ["too-expensive"]);
 }
 
 #[test]
