@@ -28,7 +28,7 @@ type options struct {
 	maxFrameSize                           uint
 	maxEvaluations, maxQueue               int
 	queueTimeout, idleTimeout, drain       time.Duration
-	validationTimeout                      time.Duration
+	validationTimeout, slow                time.Duration
 	memoryLimit                            string
 	socketMode                             fs.FileMode
 }
@@ -45,9 +45,10 @@ func parseFlags(args []string) (*options, error) {
 	f.BoolVar(&o.validator, "validator", false, "only validate rules on the control socket, serve no requests")
 	f.BoolVar(&o.strict, "strict", false, "allow includes of embedded files only, in the configuration file too")
 	f.UintVar(&o.maxFrameSize, "max-frame-size", 4<<20+64<<10, "largest SPOP frame in `bytes`; the smaller of this and HAProxy's holds")
-	f.IntVar(&o.maxEvaluations, "max-evaluations", runtime.NumCPU(), "evaluations at the same time")
+	f.IntVar(&o.maxEvaluations, "max-evaluations", max(2, runtime.NumCPU()), "evaluations at the same time")
 	f.IntVar(&o.maxQueue, "max-queue", 1024, "requests that may wait for an evaluation")
 	f.DurationVar(&o.queueTimeout, "queue-timeout", 1800*time.Millisecond, "answer `overload` to a request that waited longer; below HAProxy's `timeout processing`")
+	f.DurationVar(&o.slow, "slow-evaluation", 2*time.Second, "an application with three evaluations in a row that take longer is answered `overload` for 5s; 0 never")
 	f.DurationVar(&o.idleTimeout, "idle-timeout", 30*time.Minute, "close an SPOP connection without requests; above HAProxy's `timeout idle`")
 	f.DurationVar(&o.drain, "drain-timeout", 5*time.Second, "how long requests in work are waited for at SIGTERM")
 	f.DurationVar(&o.validationTimeout, "validation-timeout", 20*time.Second, "give up a validation after this time (-validator)")
@@ -72,8 +73,8 @@ func parseFlags(args []string) (*options, error) {
 		return nil, fmt.Errorf("-config is missing")
 	case o.maxFrameSize < 256 || o.maxFrameSize > 64<<20:
 		return nil, fmt.Errorf("-max-frame-size is not in 256 to %d", 64<<20)
-	case o.maxEvaluations < 1 || o.maxQueue < 0:
-		return nil, fmt.Errorf("-max-evaluations and -max-queue have to be positive")
+	case o.maxEvaluations < 1 || o.maxQueue < 0 || o.slow < 0:
+		return nil, fmt.Errorf("-max-evaluations, -max-queue and -slow-evaluation have to be positive")
 	}
 	return o, nil
 }

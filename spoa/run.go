@@ -80,7 +80,7 @@ func runAgent(ctx context.Context, o *options, log *slog.Logger, level *slog.Lev
 	reg := waf.NewRegistry(log, max(1, runtime.NumCPU()))
 	reg.ObserveLoads(metrics.Load)
 	engine := waf.NewEngine(reg, waf.Limits{
-		Evaluations: o.maxEvaluations, Queue: o.maxQueue, QueueTimeout: o.queueTimeout,
+		Evaluations: o.maxEvaluations, Queue: o.maxQueue, QueueTimeout: o.queueTimeout, Slow: o.slow,
 	}, log, metrics, func(ev *waf.Event) {
 		line, err := ev.Line()
 		if err != nil {
