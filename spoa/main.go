@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -30,11 +31,12 @@ type options struct {
 	queueTimeout, idleTimeout, drain       time.Duration
 	validationTimeout, slow                time.Duration
 	memoryLimit                            string
+	validatorMaxRSS                        int64
 	socketMode                             fs.FileMode
 }
 
 func parseFlags(args []string) (*options, error) {
-	o := &options{socketMode: 0o600}
+	o := &options{socketMode: 0o600, validatorMaxRSS: validatorMaxRSS}
 	f := flag.NewFlagSet("guard-spoa", flag.ContinueOnError)
 	f.StringVar(&o.config, "config", "", "configuration `file` (YAML, as coraza-spoa's)")
 	f.BoolVar(&o.validate, "validate", false, "validate the configuration file and exit")
@@ -51,9 +53,9 @@ func parseFlags(args []string) (*options, error) {
 	f.DurationVar(&o.slow, "slow-evaluation", 2*time.Second, "an application with three evaluations in a row that take longer is answered `overload` for 5s; 0 never")
 	f.DurationVar(&o.idleTimeout, "idle-timeout", 30*time.Minute, "close an SPOP connection without requests; above HAProxy's `timeout idle`")
 	f.DurationVar(&o.drain, "drain-timeout", 5*time.Second, "how long requests in work are waited for at SIGTERM")
-	f.DurationVar(&o.validationTimeout, "validation-timeout", 20*time.Second, "give up a validation after this time (-validator)")
+	f.DurationVar(&o.validationTimeout, "validation-timeout", 5*time.Second, "answer 422 `too-expensive` to a text that compiles longer (-validator)")
 	f.StringVar(&o.eventLog, "event-log", "", "`file` for one JSON line a transaction with a match (default stdout); reopened at SIGHUP")
-	f.StringVar(&o.memoryLimit, "memory-limit", "", "soft limit of memory as GOMEMLIMIT has it, e.g. 512MiB")
+	f.StringVar(&o.memoryLimit, "memory-limit", "", "soft limit of memory as GOMEMLIMIT has it, e.g. 512MiB (default 1GiB with -validator)")
 	f.BoolVar(&o.testFaults, "test-faults", false, "let the control socket make this agent misbehave, for tests")
 	f.Func("socket-mode", "mode of the SPOP socket, octal (default 0600)", func(s string) error {
 		n, err := strconv.ParseUint(s, 8, 9)
@@ -79,7 +81,7 @@ func parseFlags(args []string) (*options, error) {
 	return o, nil
 }
 
-// Exit codes: what the user can mend is 1, a wrong command line is 2.
+// Exit codes: what the user can mend is 1, a wrong command line is 2, a validator that wants to be started anew 3.
 func main() {
 	// A reader of our stdout or stderr that went away must not end the agent; writes fail with EPIPE instead.
 	signal.Ignore(syscall.SIGPIPE)
@@ -90,7 +92,7 @@ func main() {
 	}
 	level := new(slog.LevelVar)
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	if err := tuneMemory(o.memoryLimit); err != nil {
+	if err := tuneMemory(o.effectiveMemoryLimit()); err != nil {
 		fmt.Fprintln(os.Stderr, "guard-spoa:", err)
 		os.Exit(2)
 	}
@@ -105,6 +107,9 @@ func main() {
 		err = runValidator(ctx, o, log)
 	default:
 		err = runAgent(ctx, o, log, level)
+	}
+	if errors.Is(err, errRecycle) {
+		os.Exit(3)
 	}
 	if err != nil {
 		for _, e := range each(err) {
