@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -28,13 +29,14 @@ type options struct {
 	maxFrameSize                           uint
 	maxEvaluations, maxQueue               int
 	queueTimeout, idleTimeout, drain       time.Duration
-	validationTimeout                      time.Duration
+	validationTimeout, slow                time.Duration
 	memoryLimit                            string
+	validatorMaxRSS                        int64
 	socketMode                             fs.FileMode
 }
 
 func parseFlags(args []string) (*options, error) {
-	o := &options{socketMode: 0o600}
+	o := &options{socketMode: 0o600, validatorMaxRSS: validatorMaxRSS}
 	f := flag.NewFlagSet("guard-spoa", flag.ContinueOnError)
 	f.StringVar(&o.config, "config", "", "configuration `file` (YAML, as coraza-spoa's)")
 	f.BoolVar(&o.validate, "validate", false, "validate the configuration file and exit")
@@ -45,14 +47,15 @@ func parseFlags(args []string) (*options, error) {
 	f.BoolVar(&o.validator, "validator", false, "only validate rules on the control socket, serve no requests")
 	f.BoolVar(&o.strict, "strict", false, "allow includes of embedded files only, in the configuration file too")
 	f.UintVar(&o.maxFrameSize, "max-frame-size", 4<<20+64<<10, "largest SPOP frame in `bytes`; the smaller of this and HAProxy's holds")
-	f.IntVar(&o.maxEvaluations, "max-evaluations", runtime.NumCPU(), "evaluations at the same time")
+	f.IntVar(&o.maxEvaluations, "max-evaluations", max(2, runtime.NumCPU()), "evaluations at the same time")
 	f.IntVar(&o.maxQueue, "max-queue", 1024, "requests that may wait for an evaluation")
 	f.DurationVar(&o.queueTimeout, "queue-timeout", 1800*time.Millisecond, "answer `overload` to a request that waited longer; below HAProxy's `timeout processing`")
+	f.DurationVar(&o.slow, "slow-evaluation", 2*time.Second, "an application with three evaluations in a row that take longer is answered `overload` for 5s; 0 never")
 	f.DurationVar(&o.idleTimeout, "idle-timeout", 30*time.Minute, "close an SPOP connection without requests; above HAProxy's `timeout idle`")
 	f.DurationVar(&o.drain, "drain-timeout", 5*time.Second, "how long requests in work are waited for at SIGTERM")
-	f.DurationVar(&o.validationTimeout, "validation-timeout", 20*time.Second, "give up a validation after this time (-validator)")
+	f.DurationVar(&o.validationTimeout, "validation-timeout", 5*time.Second, "answer 422 `too-expensive` to a text that compiles longer (-validator)")
 	f.StringVar(&o.eventLog, "event-log", "", "`file` for one JSON line a transaction with a match (default stdout); reopened at SIGHUP")
-	f.StringVar(&o.memoryLimit, "memory-limit", "", "soft limit of memory as GOMEMLIMIT has it, e.g. 512MiB")
+	f.StringVar(&o.memoryLimit, "memory-limit", "", "soft limit of memory as GOMEMLIMIT has it, e.g. 512MiB (default 1GiB with -validator)")
 	f.BoolVar(&o.testFaults, "test-faults", false, "let the control socket make this agent misbehave, for tests")
 	f.Func("socket-mode", "mode of the SPOP socket, octal (default 0600)", func(s string) error {
 		n, err := strconv.ParseUint(s, 8, 9)
@@ -72,13 +75,13 @@ func parseFlags(args []string) (*options, error) {
 		return nil, fmt.Errorf("-config is missing")
 	case o.maxFrameSize < 256 || o.maxFrameSize > 64<<20:
 		return nil, fmt.Errorf("-max-frame-size is not in 256 to %d", 64<<20)
-	case o.maxEvaluations < 1 || o.maxQueue < 0:
-		return nil, fmt.Errorf("-max-evaluations and -max-queue have to be positive")
+	case o.maxEvaluations < 1 || o.maxQueue < 0 || o.slow < 0:
+		return nil, fmt.Errorf("-max-evaluations, -max-queue and -slow-evaluation have to be positive")
 	}
 	return o, nil
 }
 
-// Exit codes: what the user can mend is 1, a wrong command line is 2.
+// Exit codes: what the user can mend is 1, a wrong command line is 2, a validator that wants to be started anew 3.
 func main() {
 	// A reader of our stdout or stderr that went away must not end the agent; writes fail with EPIPE instead.
 	signal.Ignore(syscall.SIGPIPE)
@@ -89,7 +92,7 @@ func main() {
 	}
 	level := new(slog.LevelVar)
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	if err := tuneMemory(o.memoryLimit); err != nil {
+	if err := tuneMemory(o.effectiveMemoryLimit()); err != nil {
 		fmt.Fprintln(os.Stderr, "guard-spoa:", err)
 		os.Exit(2)
 	}
@@ -104,6 +107,9 @@ func main() {
 		err = runValidator(ctx, o, log)
 	default:
 		err = runAgent(ctx, o, log, level)
+	}
+	if errors.Is(err, errRecycle) {
+		os.Exit(3)
 	}
 	if err != nil {
 		for _, e := range each(err) {

@@ -187,6 +187,56 @@ func TestFlags(t *testing.T) {
 	}
 }
 
+func TestValidatorMemory(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "")
+	for limit, o := range map[string]*options{
+		validatorMemoryLimit: {validator: true}, "3GiB": {validator: true, memoryLimit: "3GiB"}, "": {},
+	} {
+		if got := o.effectiveMemoryLimit(); got != limit {
+			t.Errorf("%q, want %q", got, limit)
+		}
+	}
+	t.Setenv("GOMEMLIMIT", "5GiB")
+	if got := (&options{validator: true}).effectiveMemoryLimit(); got != "" {
+		t.Errorf("%q in spite of GOMEMLIMIT", got)
+	}
+	if n := residentMemory(); n < 1<<20 || n > 1<<40 {
+		t.Errorf("%d bytes resident", n)
+	}
+	if !exceeds(1, residentMemory) || exceeds(1<<40, residentMemory) {
+		t.Error("exceeds")
+	}
+}
+
+func TestValidatorIsRecycled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.sock")
+	o, err := parseFlags([]string{"-validator", "-control", path})
+	if err != nil || o.validatorMaxRSS != validatorMaxRSS {
+		t.Fatal(o, err)
+	}
+	o.validatorMaxRSS = 1
+	done := make(chan error, 1)
+	go func() { done <- runValidator(context.Background(), o, slog.New(slog.DiscardHandler)) }()
+	client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", path)
+	}}}
+	for range 500 {
+		resp, err := client.Post("http://x/v1/validate", "application/json", strings.NewReader(`{"directives":"SecRuleEngine On"}`))
+		if err != nil {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		b, err := io.ReadAll(resp.Body)
+		if resp.StatusCode != 200 || err != nil || !strings.Contains(string(b), "digest") {
+			t.Errorf("%d %s %v", resp.StatusCode, b, err)
+		}
+		break
+	}
+	if err := <-done; err != errRecycle {
+		t.Error(err)
+	}
+}
+
 const haproxyConf = `global
     maxconn 100
 defaults

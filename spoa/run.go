@@ -45,24 +45,6 @@ func (o *options) info(role string) control.Info {
 	}
 }
 
-func runValidator(ctx context.Context, o *options, log *slog.Logger) error {
-	metrics := telemetry.NewMetrics(version)
-	srv := control.New(control.Options{
-		Info: o.info(control.RoleValidator), Validations: min(2, runtime.NumCPU()), ValidationTimeout: o.validationTimeout,
-		Metrics: metrics.Handler(), Logger: log,
-	})
-	l, err := listen.Unix(o.control, 0o600)
-	if err != nil {
-		return err
-	}
-	log.Info("validator ready", "control", o.control, "version", version)
-	return serveUntil(ctx, func() error { return srv.Serve(l) }, func() {
-		end, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = srv.Shutdown(end)
-	})
-}
-
 func runAgent(ctx context.Context, o *options, log *slog.Logger, level *slog.LevelVar) error {
 	cfg, err := config.Load(o.config)
 	if err != nil {
@@ -80,7 +62,7 @@ func runAgent(ctx context.Context, o *options, log *slog.Logger, level *slog.Lev
 	reg := waf.NewRegistry(log, max(1, runtime.NumCPU()))
 	reg.ObserveLoads(metrics.Load)
 	engine := waf.NewEngine(reg, waf.Limits{
-		Evaluations: o.maxEvaluations, Queue: o.maxQueue, QueueTimeout: o.queueTimeout,
+		Evaluations: o.maxEvaluations, Queue: o.maxQueue, QueueTimeout: o.queueTimeout, Slow: o.slow,
 	}, log, metrics, func(ev *waf.Event) {
 		line, err := ev.Line()
 		if err != nil {

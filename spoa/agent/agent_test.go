@@ -23,6 +23,7 @@ import (
 type nullMeter struct{}
 
 func (nullMeter) Judged(string, string, time.Duration) {}
+func (nullMeter) ShutOut()                             {}
 
 // start serves an agent on a Unix socket.
 func start(t *testing.T, limits waf.Limits) (*waf.Engine, string) {

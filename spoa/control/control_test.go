@@ -233,16 +233,76 @@ func TestValidator(t *testing.T) {
 }
 
 func TestValidationTimeout(t *testing.T) {
-	c := start(t, RoleValidator, func(o *Options) { o.ValidationTimeout = 100 * time.Millisecond })
+	recycled := make(chan string, 1)
+	c := start(t, RoleValidator, func(o *Options) {
+		o.ValidationTimeout, o.ValidationWait = 100*time.Millisecond, 50*time.Millisecond
+		o.Recycle = func(reason string) {
+			select {
+			case recycled <- reason:
+			default:
+			}
+		}
+	})
 	hold := make(chan struct{})
-	c.srv.load = func(text string, opt waf.Options) (*waf.Loaded, error) { <-hold; return waf.Load(text, opt) }
-	for range 4 { // two that hang, two that find no place
-		if got := c.do(503, "POST", "/v1/validate", directives("")); !strings.Contains(fmt.Sprint(got), "longer") {
+	c.srv.load = func(text string, opt waf.Options) (*waf.Loaded, error) {
+		if text == "hang" {
+			<-hold
+		}
+		return waf.Load("", opt)
+	}
+	code := func(status int, text string) {
+		t.Helper()
+		got := c.do(status, "POST", "/v1/validate", directives(text))
+		want := map[int]string{422: "too-expensive", 503: "busy"}[status]
+		if e, _ := got["error"].(object); status != 200 && (e["code"] != want || e["message"] == "") {
 			t.Errorf("%v", got)
 		}
 	}
+	code(422, "hang")
+	code(200, "") // one that hangs leaves a place
+	code(422, "hang")
+	code(503, "")
+	select {
+	case <-recycled:
+	case <-time.After(5 * time.Second):
+		t.Error("compilations that never end did not end the process")
+	}
 	close(hold)
-	c.do(200, "POST", "/v1/validate", directives(""))
+	code(200, "")
+}
+
+func TestValidatorEndsWhenLarge(t *testing.T) {
+	recycled := make(chan string, 1)
+	c := start(t, RoleValidator, func(o *Options) {
+		o.MemoryExceeded = func() bool { return true }
+		o.Recycle = func(reason string) { recycled <- reason }
+	})
+	c.do(422, "POST", "/v1/validate", directives("SecFoo"))
+	if reason := <-recycled; !strings.Contains(reason, "memory") {
+		t.Error(reason)
+	}
+	c.do(200, "GET", "/v1/status", nil)
+	if len(recycled) != 0 {
+		t.Error("recycled by another request")
+	}
+}
+
+func TestRefusalsHaveCodes(t *testing.T) {
+	c := start(t, RoleValidator, nil)
+	for text, want := range map[string]struct {
+		status int
+		code   string
+	}{
+		strings.Repeat("# comment\n", maxBody/10+1):                     {413, "too-large"},
+		strings.Repeat("# comment\n", 1<<18):                            {422, "too-large"},
+		`SecRule ARGS "` + strings.Repeat(".{0,1000}", 30) + `" "id:1"`: {422, "too-expensive"},
+		"SecFoo": {422, "engine-error"},
+	} {
+		got := c.do(want.status, "POST", "/v1/validate", directives(text))
+		if e, _ := got["error"].(object); e["code"] != want.code || e["message"] == "" {
+			t.Errorf("%.40q: %.300s", text, fmt.Sprint(got))
+		}
+	}
 }
 
 func TestMetrics(t *testing.T) {

@@ -133,52 +133,6 @@ func (s *Server) remove(w http.ResponseWriter, r *http.Request, name string) err
 	return nil
 }
 
-// validate compiles a text and throws it away. A compilation cannot be interrupted, so one that takes too
-// long keeps its place until it ends: two of them at most burn the processors.
-func (s *Server) validate(w http.ResponseWriter, r *http.Request, _ string) error {
-	if s.opt.Engine != nil {
-		return problem(http.StatusForbidden, "validation never runs in the process that serves requests: start one with -validator")
-	}
-	text, err := readDirectives(r)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.opt.ValidationTimeout)
-	defer cancel()
-	busy := problem(http.StatusServiceUnavailable, "the validation took longer than %s", s.opt.ValidationTimeout)
-	select {
-	case s.validations <- struct{}{}:
-	case <-ctx.Done():
-		return busy
-	}
-	type result struct {
-		loaded *waf.Loaded
-		err    error
-	}
-	done := make(chan result, 1)
-	go func() {
-		defer func() { <-s.validations }()
-		loaded, err := s.load(text, waf.Options{})
-		if err == nil {
-			_ = loaded.Close()
-		}
-		done <- result{loaded, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return busy
-	case res := <-done:
-		if res.err != nil {
-			return res.err
-		}
-		write(w, http.StatusOK, map[string]any{
-			"digest": res.loaded.Digest, "rule_count": res.loaded.RuleCount, "load_ms": ms(res.loaded.Took),
-			"findings": findings(res.loaded.Findings),
-		})
-		return nil
-	}
-}
-
 type evaluateBody struct {
 	ID      string      `json:"id"`
 	Method  string      `json:"method"`
@@ -211,7 +165,7 @@ func (s *Server) evaluate(w http.ResponseWriter, r *http.Request, name string) e
 	case waf.FaultUnknownApplication:
 		return problem(http.StatusNotFound, "no such application")
 	case waf.FaultOverload:
-		return problem(http.StatusServiceUnavailable, waf.FaultOverload)
+		return &failure{http.StatusServiceUnavailable, waf.FaultOverload, waf.FaultOverload}
 	default:
 		return problem(http.StatusInternalServerError, "%s", v.Fault)
 	}

@@ -41,11 +41,16 @@ type Options struct {
 	Engine *waf.Engine // nil for a validator
 	// TestFaults opens PUT /v1/test/faults.
 	TestFaults bool
-	// Validations at the same time, and how long one may take.
+	// Validations at the same time, how long one waits for its place, and how long it may take.
 	Validations       int
+	ValidationWait    time.Duration
 	ValidationTimeout time.Duration
-	Metrics           http.Handler
-	Logger            *slog.Logger
+	// Recycle is called after the answer to a validation once MemoryExceeded says so, or when a compilation
+	// does not end at all. It should end the process.
+	Recycle        func(reason string)
+	MemoryExceeded func() bool
+	Metrics        http.Handler
+	Logger         *slog.Logger
 }
 
 // maxBody bounds a request body in bytes.
@@ -65,7 +70,16 @@ func New(opt Options) *Server {
 		opt.Validations = 2
 	}
 	if opt.ValidationTimeout == 0 {
-		opt.ValidationTimeout = 20 * time.Second
+		opt.ValidationTimeout = 5 * time.Second
+	}
+	if opt.ValidationWait == 0 {
+		opt.ValidationWait = 5 * time.Second
+	}
+	if opt.Recycle == nil {
+		opt.Recycle = func(string) {}
+	}
+	if opt.MemoryExceeded == nil {
+		opt.MemoryExceeded = func() bool { return false }
 	}
 	s := &Server{opt: opt, validations: make(chan struct{}, opt.Validations), load: waf.Load}
 	s.http = &http.Server{
@@ -154,18 +168,37 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := h(s, w, r, name); err != nil {
 		s.fail(w, r, err)
 	}
+	if r.URL.Path == "/v1/validate" {
+		s.recycleIfLarge(w)
+	}
 }
 
 // failure is an error with its HTTP status.
 type failure struct {
 	status  int
+	code    string
 	message string
 }
 
 func (f *failure) Error() string { return f.message }
 
 func problem(status int, format string, args ...any) error {
-	return &failure{status, fmt.Sprintf(format, args...)}
+	return &failure{status, codes[status], fmt.Sprintf(format, args...)}
+}
+
+// The codes that callers tell apart: too-large and too-expensive are the content's fault, busy is nobody's.
+const (
+	codeTooLarge     = "too-large"
+	codeTooExpensive = "too-expensive"
+	codeBusy         = "busy"
+)
+
+// codes of statuses that have only one.
+var codes = map[int]string{
+	http.StatusBadRequest: "bad-request", http.StatusForbidden: "wrong-role", http.StatusNotFound: "not-found",
+	http.StatusMethodNotAllowed: "method-not-allowed", http.StatusRequestEntityTooLarge: codeTooLarge,
+	http.StatusUnprocessableEntity: codeTooExpensive, http.StatusServiceUnavailable: codeBusy,
+	http.StatusInternalServerError: "internal",
 }
 
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -177,24 +210,24 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &refused):
 		write(w, http.StatusUnprocessableEntity, map[string]any{"error": refused, "findings": findings(refused.Findings)})
 	case errors.As(err, &known):
-		write(w, known.status, errorBody(known.message))
+		write(w, known.status, errorBody(known.code, known.message))
 	case r.Context().Err() != nil:
-		write(w, http.StatusServiceUnavailable, errorBody("the request was given up"))
+		write(w, http.StatusServiceUnavailable, errorBody(codeBusy, "the request was given up"))
 	default:
 		s.opt.Logger.Error("control request failed", "path", r.URL.Path, "error", err)
-		write(w, http.StatusInternalServerError, errorBody("internal error"))
+		write(w, http.StatusInternalServerError, errorBody("internal", "internal error"))
 	}
 }
 
-func errorBody(message string) map[string]any {
-	return map[string]any{"error": map[string]string{"message": message}}
+func errorBody(code, message string) map[string]any {
+	return map[string]any{"error": map[string]string{"message": message, "code": code}}
 }
 
 // write encodes before it sends the status: half an answer is worse than a 500.
 func write(w http.ResponseWriter, status int, body any) {
 	b, err := json.Marshal(body)
 	if err != nil {
-		status, b = http.StatusInternalServerError, []byte(`{"error":{"message":"internal error"}}`)
+		status, b = http.StatusInternalServerError, []byte(`{"error":{"message":"internal error","code":"internal"}}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

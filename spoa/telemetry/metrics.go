@@ -16,6 +16,7 @@ type Metrics struct {
 	faults   *prometheus.CounterVec
 	duration prometheus.Histogram
 	loads    prometheus.Histogram
+	shutOut  prometheus.Counter
 }
 
 // Gauges are read when metrics are asked for.
@@ -45,11 +46,14 @@ func NewMetrics(version string) *Metrics {
 			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}),
 	}
+	m.shutOut = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "guard_spoa_shut_out_total", Help: "Times an application was answered overload for a while because it was slow.",
+	})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "guard_spoa_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(m.judged, m.faults, m.duration, m.loads, info,
+	m.registry.MustRegister(m.judged, m.faults, m.duration, m.loads, m.shutOut, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, kind := range []string{"unknown-application", "panic", "overload", "bad-message", "unsupported", "internal"} {
 		m.faults.WithLabelValues(kind)
@@ -88,6 +92,9 @@ func (m *Metrics) Judged(action, fault string, took time.Duration) {
 
 // Fault counts an answer without a verdict.
 func (m *Metrics) Fault(kind string) { m.faults.WithLabelValues(kind).Inc() }
+
+// ShutOut counts an application that was too slow.
+func (m *Metrics) ShutOut() { m.shutOut.Inc() }
 
 // Load counts the load of an application.
 func (m *Metrics) Load(took time.Duration) { m.loads.Observe(took.Seconds()) }

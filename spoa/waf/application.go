@@ -26,6 +26,8 @@ type Application struct {
 	retired  atomic.Bool
 	once     sync.Once
 	drained  chan struct{}
+
+	share share // of the slots, guarded by the engine's turns
 }
 
 func newApplication(name string, source Source, loaded *Loaded) *Application {

@@ -19,6 +19,8 @@ type Limits struct {
 	// QueueTimeout is how long one may wait. HAProxy's `timeout processing` covers waiting and evaluating, so
 	// an answer later than that is for nobody.
 	QueueTimeout time.Duration
+	// Slow is when an evaluation has taken too long; 0 never.
+	Slow time.Duration
 }
 
 // Faults are misbehaviours that tests ask for.
@@ -32,17 +34,17 @@ type Faults struct {
 type Meter interface {
 	// Judged is called for each evaluation, with the action or the fault.
 	Judged(action, fault string, took time.Duration)
+	// ShutOut is called when an application is answered overload for a while because it was slow.
+	ShutOut()
 }
 
 // Engine evaluates requests.
 type Engine struct {
 	Registry *Registry
-	limits   Limits
 	log      *slog.Logger
 	meter    Meter
 	events   func(*Event)
-	slots    chan struct{}
-	waiting  atomic.Int64
+	turns    turns
 	running  atomic.Int64
 	faults   atomic.Pointer[Faults]
 }
@@ -50,8 +52,13 @@ type Engine struct {
 // NewEngine makes an engine. events may be nil.
 func NewEngine(reg *Registry, limits Limits, log *slog.Logger, meter Meter, events func(*Event)) *Engine {
 	e := &Engine{
-		Registry: reg, limits: limits, log: log, meter: meter, events: events,
-		slots: make(chan struct{}, limits.Evaluations),
+		Registry: reg, log: log, meter: meter, events: events,
+	}
+	e.turns.limits = limits
+	e.turns.tripped = func(app *Application) {
+		meter.ShutOut()
+		log.Error("an application is too slow and is answered overload for a while", "application", app.Name,
+			"slow_evaluations", slowInARow, "longer_than", limits.Slow.String(), "for", shutOut.String())
 	}
 	e.faults.Store(&Faults{})
 	return e
@@ -61,7 +68,7 @@ func NewEngine(reg *Registry, limits Limits, log *slog.Logger, meter Meter, even
 func (e *Engine) SetFaults(f Faults) { e.faults.Store(&f) }
 
 // Waiting is the number of requests that wait for their turn.
-func (e *Engine) Waiting() int64 { return e.waiting.Load() }
+func (e *Engine) Waiting() int64 { return e.turns.count() }
 
 // Running is the number of evaluations.
 func (e *Engine) Running() int64 { return e.running.Load() }
@@ -87,10 +94,11 @@ func (e *Engine) admit(ctx context.Context, req *Request) Verdict {
 		return Verdict{Fault: FaultUnknownApplication}
 	}
 	defer app.release()
-	if !e.enter(ctx, req.Arrived) {
+	turn, ok := e.turns.enter(ctx, app, req.Arrived)
+	if !ok {
 		return Verdict{Fault: FaultOverload}
 	}
-	defer func() { e.running.Add(-1); <-e.slots }()
+	defer func() { e.running.Add(-1); turn.leave() }()
 	e.running.Add(1)
 	faults := e.faults.Load()
 	if faults.DelayMS > 0 {
@@ -99,32 +107,4 @@ func (e *Engine) admit(ctx context.Context, req *Request) Verdict {
 	v := e.evaluate(app, req)
 	v.Withhold = faults.NeverAck
 	return v
-}
-
-// enter waits for a turn.
-func (e *Engine) enter(ctx context.Context, arrived time.Time) bool {
-	left := e.limits.QueueTimeout - time.Since(arrived)
-	if left <= 0 {
-		return false
-	}
-	select {
-	case e.slots <- struct{}{}:
-		return true
-	default:
-	}
-	if e.waiting.Add(1) > int64(e.limits.Queue) {
-		e.waiting.Add(-1)
-		return false
-	}
-	defer e.waiting.Add(-1)
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case e.slots <- struct{}{}:
-		return true
-	case <-timer.C:
-		return false
-	case <-ctx.Done():
-		return false
-	}
 }

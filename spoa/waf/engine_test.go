@@ -17,6 +17,7 @@ import (
 type nullMeter struct{}
 
 func (nullMeter) Judged(string, string, time.Duration) {}
+func (nullMeter) ShutOut()                             {}
 
 var quiet = slog.New(slog.DiscardHandler)
 

@@ -58,7 +58,8 @@ type Match struct {
 }
 
 // newEvent describes a transaction; nil if nothing in it is worth a line.
-func newEvent(app *Application, req *Request, tx types.Transaction, v *Verdict, mode string, begin time.Time) *Event {
+// own is a match of ours beside the rules', or nil.
+func newEvent(app *Application, req *Request, tx types.Transaction, v *Verdict, own *Match, mode string, begin time.Time) *Event {
 	ev := &Event{Rules: []Match{}}
 	cut := func(s string, n int) string {
 		if len(s) > n {
@@ -91,6 +92,10 @@ func newEvent(app *Application, req *Request, tx types.Transaction, v *Verdict, 
 		}
 		ev.Rules = append(ev.Rules, match)
 	}
+	if own != nil {
+		worth = true
+		ev.Rules = append(ev.Rules, *own)
+	}
 	if !worth {
 		return nil
 	}
@@ -113,6 +118,9 @@ func newEvent(app *Application, req *Request, tx types.Transaction, v *Verdict, 
 			would := verdictOf(it)
 			ev.Detected = &Detected{Action: would.Action, Status: would.Status, RuleID: would.RuleID}
 		}
+	}
+	if own != nil && !own.Disruptive && v.Action == "allow" && ev.Detected == nil {
+		ev.Detected = &Detected{Action: "deny", Status: 400, RuleID: own.ID}
 	}
 	ev.DurationMS = float64(time.Since(begin).Microseconds()) / 1000
 	return ev

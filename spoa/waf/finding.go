@@ -39,6 +39,7 @@ type LoadError struct {
 	Line      int     `json:"line"`
 	Directive string  `json:"directive"`
 	Message   string  `json:"message"`
+	Code      string  `json:"code"`
 	// Findings holds everything that was seen, the reason of this error included.
 	Findings []Finding `json:"-"`
 }
@@ -60,7 +61,7 @@ func refuse(findings []Finding) *LoadError {
 		if f.Severity != SeverityError {
 			continue
 		}
-		e := &LoadError{Line: f.Line, Directive: f.Directive, Message: f.Message, Findings: findings}
+		e := &LoadError{Line: f.Line, Directive: f.Directive, Message: f.Message, Code: f.Code, Findings: findings}
 		if f.File != "" {
 			e.File = &f.File
 		}

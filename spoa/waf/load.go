@@ -41,7 +41,14 @@ func Digest(text string) string {
 func Load(text string, opt Options) (loaded *Loaded, err error) {
 	begin := time.Now()
 	root := opt.root()
+	if len(text) > maxText {
+		return nil, refuse(checkBudget(text, nil))
+	}
 	own, findings := scan("", text)
+	findings = append(findings, checkBudget(text, own)...)
+	if e := refuse(findings); e != nil {
+		return nil, e
+	}
 	findings = append(findings, checkDirectives(own, opt, root)...)
 	if e := refuse(findings); e != nil {
 		return nil, e

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -39,6 +40,7 @@ func (e *Engine) evaluate(app *Application, req *Request) (v Verdict) {
 		}
 	}()
 	v = e.judge(tx, req)
+	own := checkMultipart(tx, req, &v)
 	tx.ProcessLogging()
 	rules := tx.MatchedRules()
 	for _, m := range rules {
@@ -46,14 +48,46 @@ func (e *Engine) evaluate(app *Application, req *Request) (v Verdict) {
 			v.Rules = append(v.Rules, id)
 		}
 	}
+	if own != nil {
+		v.Rules = append(v.Rules, own.ID)
+	}
 	score, mode := variable(tx, "blocking_inbound_anomaly_score"), variable(tx, "gp_mode")
 	v.Score, _ = strconv.Atoi(score)
 	if e.events != nil {
-		if event := newEvent(app, req, tx, &v, mode, begin); event != nil {
+		if event := newEvent(app, req, tx, &v, own, mode, begin); event != nil {
 			e.events(event)
 		}
 	}
 	return v
+}
+
+// checkMultipart denies what bodyFlaw finds, or only reports it where the rules only detect. What the rules
+// themselves denied stays theirs.
+func checkMultipart(tx types.Transaction, req *Request, v *Verdict) *Match {
+	if v.Fault != "" || tx.IsRuleEngineOff() || !tx.IsRequestBodyAccessible() {
+		return nil
+	}
+	flaw := req.multipartFlaw()
+	if flaw == "" {
+		return nil
+	}
+	own := &Match{ID: multipartRule, Message: multipartMessage, Data: flaw, Severity: types.RuleSeverityCritical.String(), Tags: []string{}, Phase: 2}
+	if mode, _ := req.gpFlags(); mode != 'D' && v.Action == "allow" && !detectsOnly(tx) {
+		*v = Verdict{Action: "deny", Status: 400, RuleID: multipartRule}
+		own.Disruptive = true
+	}
+	return own
+}
+
+// detectsOnly looks at a field that is not in the public interface. If it is ever gone the answer is no.
+func detectsOnly(tx types.Transaction) bool {
+	v := reflect.Indirect(reflect.ValueOf(tx))
+	if v.Kind() != reflect.Struct {
+		return false
+	}
+	engine := v.FieldByName("RuleEngine")
+	return engine.IsValid() && engine.Type() == reflect.TypeFor[types.RuleEngineStatus]() &&
+		types.RuleEngineStatus(engine.Int()) == types.RuleEngineDetectionOnly
 }
 
 func (e *Engine) judge(tx types.Transaction, req *Request) Verdict {
