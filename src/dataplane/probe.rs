@@ -12,6 +12,7 @@ use super::spoa::{EvaluateRequest, Spoa, SpoaError};
 use super::wire::{self, Answer, Probe};
 use crate::compile::ProbeTarget;
 use crate::domain::proof::{Proof, ProofState};
+use crate::domain::rule::CUSTOM_RULE_IDS;
 use crate::domain::{Mode, Name, Revision};
 
 /// The marker rule of every application.
@@ -175,7 +176,7 @@ fn same_row(target: &ProbeTarget, answer: &Answer) -> Result<(), Judged> {
 /// The agent away or at fault says nothing about the revision.
 fn no_fault(answer: &Answer) -> Result<(), Judged> {
     let state = &answer.state;
-    if state.fault == "unknown_application" {
+    if state.fault == "unknown-application" {
         // We loaded it: somebody took it away, or the agent was started anew.
         return Err(Judged::Fault("the agent does not know the rule set".to_owned()));
     }
@@ -190,7 +191,12 @@ fn judge_canary(target: &ProbeTarget, answer: &Answer) -> Result<(), Judged> {
     no_fault(answer)?;
     let marked = answer.state.rules.contains(&CANARY_RULE);
     match target.mode {
-        Mode::Block => expect(answer.status == 403 && answer.state.action == "deny" && marked, "403, deny, and the marker rule", answer),
+        // A custom rule may deny `GET /` before the marker has its turn: then that denial is what shows the mode.
+        Mode::Block => {
+            let own = answer.state.rules.iter().any(|id| CUSTOM_RULE_IDS.contains(id));
+            let denied = !answer.passed && !matches!(answer.state.action.as_str(), "" | "allow");
+            expect(denied && (own || marked && answer.status == 403), "403, deny, and the marker rule", answer)
+        }
         Mode::Detect => expect(answer.passed && answer.state.waf && marked, "passed, with the marker rule reported", answer),
         Mode::Off => expect(answer.passed && !answer.state.waf && answer.state.action.is_empty(), "passed, and nobody asked", answer),
     }
@@ -280,6 +286,10 @@ mod tests {
                 assert_eq!(judge_canary(&target(mode), seen).is_ok(), seen == good, "{mode:?} {seen:?}");
             }
         }
+        let own = answer(410, false, "waf=1 action=deny rules=190001");
+        assert!(judge_canary(&target(Mode::Block), &own).is_ok(), "a custom rule came first");
+        let unexplained = answer(410, false, "waf=1 action=deny rules=");
+        assert!(judge_canary(&target(Mode::Block), &unexplained).is_err());
         let other = ProbeTarget { generation: "g2".into(), ..target(Mode::Block) };
         assert!(matches!(judge_canary(&other, &denied), Err(Judged::Wrong(_))));
         let away = answer(503, false, "waf=1 action= error=2 rules=");

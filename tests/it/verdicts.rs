@@ -29,6 +29,8 @@ async fn policies_on_the_wire() {
     headers(&stack).await;
     exclusions(&stack).await;
     custom_rules(&stack).await;
+    custom_rules_stay_in_their_bounds(&stack).await;
+    multipart(&stack).await;
     access(&stack).await;
     bodies(&stack).await;
 }
@@ -246,6 +248,45 @@ async fn custom_rules(stack: &Stack) {
     for value in ["deny", "gone", "drop", "away", "late"] {
         assert_eq!(stack.status("custom", get(&format!("/?debug={value}"))).await, 200, "{value} in detect");
     }
+}
+
+/// What the review of our own allow-list found: none of it may switch a policy off, or tell a probe from a client.
+async fn custom_rules_stay_in_their_bounds(stack: &Stack) {
+    for seclang in [
+        "SecRule UNIQUE_ID \"@rx [.][WC]-[.]\" \"phase:2,pass,msg:'x'\"",
+        "SecRule TX:gp_probe \"@streq 0\" \"phase:2,pass,msg:'x'\"",
+        "SecRule TX \"@rx x\" \"phase:2,pass,msg:'x'\"",
+        "SecRule ARGS \"@rx x\" \"phase:2,pass,setvar:tx.custom_x=-9999,setvar:tx.inbound_anomaly_score_pl1=+%{tx.custom_x}\"",
+        "SecRule ARGS \"@rx x\" \"phase:2,pass,setvar:tx.inbound_anomaly_score_pl1=0\"",
+        "SecRule ARGS \"@streq x\" \"phase:2,pass,t:hexEncode,t:hexEncode,t:hexEncode,t:hexEncode\"",
+        "SecRule ARGS \"@rx ^[a-c0].{1000}.{1000}.{1000}\" \"phase:2,pass,msg:'x'\"",
+    ] {
+        let policy = json!({ "name": "bounds", "custom_rules": [{ "seclang": seclang }] });
+        let answer = stack.call("PUT", "/api/v1/policies/bounds", &[], Some(&policy)).await;
+        assert_eq!((answer.status, answer.pointers()), (422, vec!["/custom_rules/0/seclang"]), "{seclang}: {:#}", answer.body);
+    }
+    // A site that refuses everybody by a rule of its own is a site all the same.
+    stack.site("shut", json!({ "custom_rules": [{ "seclang": "SecAction \"phase:1,deny,status:410,msg:'closed for good'\"" }] })).await;
+    assert_eq!(stack.status("shut", get("/")).await, 410);
+}
+
+/// Readers behind us disagree about such bodies: what one takes for a comment is a field for another.
+async fn multipart(stack: &Stack) {
+    let part = |headers: &str| format!("--x\r\ncontent-disposition: form-data; {headers}\r\n\r\n1' UNION SELECT password FROM users--\r\n");
+    let benign = "--x\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nhello\r\n";
+    let send = async |body: String| stack.status("block", post("/m", body).header("content-type", "multipart/form-data; boundary=x")).await;
+    assert_eq!(send(format!("{benign}--x--\r\n")).await, 200);
+    assert_eq!(send(format!("{}--x--\r\n", part("name=\"a\""))).await, 403, "an ordinary field");
+    for (what, body) in [
+        ("a field that says it is a file", format!("{}--x--\r\n", part("name=\"a\"; filename*=utf-8''x"))),
+        ("a part behind the end", format!("{benign}--x--\r\n{}", part("name=\"a\""))),
+        ("text before the beginning", format!("a=1' UNION SELECT password FROM users--\r\n{benign}--x--\r\n")),
+    ] {
+        let status = send(body).await;
+        assert!([400, 403].contains(&status), "{what}: {status}");
+    }
+    let passed = stack.origin.received("/m");
+    assert_eq!(passed.len(), 1, "only the benign one reached the origin");
 }
 
 async fn access(stack: &Stack) {
