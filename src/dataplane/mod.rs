@@ -118,7 +118,8 @@ pub struct EngineStatus {
 impl EngineStatus {
     /// An engine that traffic goes through was asked and did not answer.
     pub fn away(&self) -> bool {
-        !self.problems.is_empty() && !(self.haproxy_up && self.spoa_up)
+        let asked = !self.problems.is_empty();
+        asked && (!self.haproxy_up || !self.spoa_up)
     }
 }
 
