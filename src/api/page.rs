@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::representation::{Resource, hex, json, represent};
+use super::representation::{Resource, json, represent};
 use super::state::ApiState;
+use crate::domain::digest::hex;
 use crate::domain::{Action, Name};
 use crate::service::Caller;
 

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::etag;
 use super::problem::Problem;
 use super::state::ApiState;
+use crate::domain::digest::hex;
 use crate::domain::snapshot::ListState;
 use crate::domain::{Entry, Error, Finding, IpList, Kind, Name, Network, Policy, Revision, Snapshot, Versioned, Vhost};
 use crate::service::{Caller, Service};
@@ -224,11 +225,4 @@ fn digest(entries: &Entries) -> String {
         hash.update(line.as_bytes());
     }
     hex(&hash.finalize())
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::idempotency::Idempotency;
-use super::representation::{Digests, hex};
+use super::representation::Digests;
+use crate::domain::digest::hex;
 use crate::service::Service;
 
 /// Cheap to clone.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::{custom, exclusions, hex};
+use super::{custom, exclusions};
+use crate::domain::digest::hex;
 use crate::domain::policy::{ContentType, Method};
 use crate::domain::rule::Placement;
 use crate::domain::{FieldError, Name, Policy};

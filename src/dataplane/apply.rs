@@ -15,8 +15,9 @@ use super::maps::Known;
 use super::probe::{self, Probed};
 use super::release::Release;
 use super::spoa::{self, Compiled, SpoaError};
-use super::{Inner, Outcome, Progress, Report, Running, blocking, bounded, preflight, restore};
+use super::{Inner, Outcome, Progress, Report, Running, blocking, bounded, collect, preflight, restore};
 use crate::domain::deployment::{DeploymentState, Lane, Step};
+use crate::domain::digest::hex;
 use crate::domain::proof::{Proof, ProofState};
 use crate::domain::{FieldError, Name};
 use crate::render::Bundle;
@@ -109,7 +110,13 @@ pub async fn apply(
     let steps = Steps { inner, progress };
     let mut done = Done::default();
     let outcome = match bring(&steps, running, bundle, previous, &mut done).await {
-        Ok(()) => Outcome::Live,
+        Ok(()) => {
+            let releases = inner.releases.clone();
+            if let Err(error) = blocking(move || releases.prune()).await {
+                tracing::warn!(%error, "dataplane.apply: old releases stay");
+            }
+            Outcome::Live
+        }
         Err(stop) => {
             restore::restore(&steps, running, &done).await;
             match stop {
@@ -130,6 +137,10 @@ async fn bring(
 ) -> Result<(), Stop> {
     let inner = steps.inner;
     steps.progress.state(DeploymentState::Validating);
+    if let Some(last) = previous {
+        // Before anybody must answer: who is away can only be started from good files.
+        restore::mend(steps, last).await?;
+    }
     let before = inner.haproxy.processes().await?;
     let current = before.current.ok_or_else(|| Stop::retry("HAProxy has no worker that takes connections"))?;
     let runs = inner.haproxy.structure(current).await?;
@@ -143,6 +154,7 @@ async fn bring(
     }
 
     steps.progress.state(DeploymentState::Applying);
+    collect::room(inner, running, bundle).await?;
     if steps.step("rulesets", load(inner, running, bundle)).await? {
         done.lanes.insert(Lane::Ruleset);
     }
@@ -180,7 +192,7 @@ async fn bring(
 async fn stage(inner: &Inner, bundle: &Arc<Bundle>) -> Result<((Option<Release>, Release), String), Stop> {
     let (releases, bundle) = (inner.releases.clone(), bundle.clone());
     let staged = blocking(move || {
-        let live = releases.current()?;
+        let live = releases.sound();
         if let Some(live) = live.as_ref().filter(|l| l.manifest.digest == bundle.digest) {
             let detail = format!("release {} is it already", live.number);
             return Ok(((Some(live.clone()), live.clone()), detail));
@@ -369,11 +381,4 @@ async fn old_workers_agree(inner: &Inner, running: &mut Running, bundle: &Bundle
         }
     }
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

@@ -45,10 +45,14 @@ impl Known {
         self.maps.get(&name).map_or(0, |map| map.len()) + if name == MapName::Rows { self.old_rows.len() } else { 0 }
     }
 
-    /// All rows, wanted and old.
+    /// Rows that are wanted.
     pub fn rows(&self) -> impl Iterator<Item = &str> {
-        let wanted = self.maps.get(&MapName::Rows).into_iter().flat_map(|map| map.iter().map(|(_, row)| row.as_str()));
-        wanted.chain(self.old_rows.values().map(|(row, _)| row.as_str()))
+        self.maps.get(&MapName::Rows).into_iter().flat_map(|map| map.iter().map(|(_, row)| row.as_str()))
+    }
+
+    /// Rows that are not, and since when.
+    pub fn old_rows(&self) -> impl Iterator<Item = (&str, Instant)> {
+        self.old_rows.values().map(|(row, since)| (row.as_str(), *since))
     }
 
     pub fn has_old_rows(&self, age: Duration) -> bool {

@@ -1,10 +1,9 @@
 //! HAProxy, guard-spoa and files. The applying side is one seam: a [`Bundle`](crate::render::Bundle) goes in, a [`Report`] comes out.
 //! Today it runs inside `serve`; it will run on other hosts later.
-
 //!
 //! - `cli`, `haproxy`, `maps`: HAProxy's sockets, processes, and the maps inside its workers
 //! - `spoa`: guard-spoa's control socket
-//! - `release`: what the engines read, in folders that are never half
+//! - `release`, `marks`: what the engines read, in folders that are never half
 //! - `check`, `preflight`: what can be known before traffic is touched
 //! - `wire`, `probe`: what can be seen afterwards
 //! - `apply`, `restore`, `collect`: the order of it all
@@ -15,6 +14,7 @@ mod cli;
 mod collect;
 mod haproxy;
 mod maps;
+mod marks;
 mod preflight;
 mod probe;
 mod release;
@@ -115,6 +115,14 @@ pub struct EngineStatus {
     pub problems: Vec<String>,
 }
 
+impl EngineStatus {
+    /// An engine that traffic goes through was asked and did not answer.
+    pub fn away(&self) -> bool {
+        let asked = !self.problems.is_empty();
+        asked && (!self.haproxy_up || !self.spoa_up)
+    }
+}
+
 /// One node: HAProxy and guard-spoa by their sockets, releases by their folder. Cheap to clone.
 #[derive(Clone)]
 pub struct Node {
@@ -198,20 +206,31 @@ impl Node {
         apply::apply(&self.inner, &mut running, bundle, previous, progress).await
     }
 
-    /// Writes a first release if there is none, so that the engines can be started: `current/haproxy.cfg` and `current/guard-spoa.yaml`.
+    /// Writes a first release if there is none that can be read, so that the engines can be started: `current/haproxy.cfg` and
+    /// `current/guard-spoa.yaml`.
     pub async fn ensure_release(&self, bundle: &Arc<Bundle>) -> std::io::Result<()> {
         let (releases, bundle) = (self.inner.releases.clone(), bundle.clone());
-        blocking(move || match releases.current()? {
+        blocking(move || match releases.current() {
             Some(_) => Ok(()),
             None => releases.publish(releases.write(&bundle)?.number),
         })
         .await
     }
 
-    /// The revision and the bundle's digest of the release that the engines would start from, if there is one.
+    /// Makes `bundle` what the engines would start from, where it is not so already. For what was live: nobody is asked.
+    pub async fn keep_release(&self, bundle: &Arc<Bundle>) -> std::io::Result<()> {
+        let _changing = self.inner.running.lock().await;
+        let (releases, digest) = (self.inner.releases.clone(), bundle.digest.clone());
+        match blocking(move || Ok(releases.stray(&digest))).await? {
+            Some(_) => restore::write_current(&self.inner, bundle).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The revision and the bundle's digest of the release that the engines would start from, if there is one that is whole.
     pub async fn current_release(&self) -> std::io::Result<Option<(Revision, String)>> {
         let releases = self.inner.releases.clone();
-        let live = blocking(move || releases.current()).await?;
+        let live = blocking(move || Ok(releases.sound())).await?;
         Ok(live.map(|live| (live.manifest.revision, live.manifest.digest)))
     }
 

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::os::unix::fs::DirBuilderExt as _;
 
 use super::maps::Maps;
+use super::marks::{FileMark, FileMarks, Stamps};
 use crate::compile::{Map, MapName};
 use crate::domain::Revision;
 use crate::render::Bundle;
@@ -30,6 +31,9 @@ pub struct Manifest {
     pub structure: String,
     /// Applications that it needs.
     pub rulesets: Vec<String>,
+    /// Absent in what versions before wrote: such a release is not relied on.
+    #[serde(default)]
+    pub files: FileMarks,
 }
 
 /// A release and what it says of itself.
@@ -42,41 +46,74 @@ pub struct Release {
 #[derive(Clone, Debug)]
 pub struct Releases {
     root: PathBuf,
-    /// Where a test wants it to die.
-    #[cfg(test)]
-    die_at: Option<&'static str>,
+    stamps: Stamps,
 }
 
 impl Releases {
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self {
-            root: root.into(),
-            #[cfg(test)]
-            die_at: None,
-        }
+        Self { root: root.into(), stamps: Stamps::default() }
     }
 
     pub fn folder(&self, number: u64) -> PathBuf {
         self.root.join("releases").join(number.to_string())
     }
 
-    /// The live release, if there is one.
-    pub fn current(&self) -> io::Result<Option<Release>> {
-        let target = match fs::read_link(self.root.join("current")) {
+    /// The number that `current` leads to, whether or not a release is there.
+    pub fn linked(&self) -> Option<u64> {
+        let target = fs::read_link(self.root.join("current")).ok()?;
+        target.file_name()?.to_str()?.parse().ok()
+    }
+
+    /// The live release, if there is one that can be read. One that cannot is as good as none: it is written anew.
+    pub fn current(&self) -> Option<Release> {
+        self.try_current().unwrap_or_else(|error| {
+            tracing::error!(%error, "dataplane.release: the current release cannot be read");
+            None
+        })
+    }
+
+    /// The live release, if its files are what they were written as.
+    pub fn sound(&self) -> Option<Release> {
+        let live = self.current()?;
+        match self.stamps.check(live.number, &self.folder(live.number), &live.manifest.files) {
+            Ok(()) => Some(live),
+            Err(why) => {
+                tracing::error!(why, "dataplane.release: the current release is damaged");
+                None
+            }
+        }
+    }
+
+    /// Why the engines would not start from what `digest` is of, if so.
+    pub fn stray(&self, digest: &str) -> Option<String> {
+        match self.try_current() {
+            Err(error) => Some(format!("the current release cannot be read: {error}")),
+            Ok(None) => Some(format!("{} is gone", self.root.join("current").display())),
+            Ok(Some(live)) if live.manifest.digest != digest => {
+                Some(format!("the current release {} is of revision {}, of something else", live.number, live.manifest.revision))
+            }
+            Ok(Some(live)) => self.stamps.check(live.number, &self.folder(live.number), &live.manifest.files).err(),
+        }
+    }
+
+    fn try_current(&self) -> io::Result<Option<Release>> {
+        let path = self.root.join("current");
+        let target = match fs::read_link(&path) {
             Ok(target) => target,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let number = target.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
         let Some(number) = number else {
-            return Err(io::Error::other(format!("`current` leads to {}, which is no release", target.display())));
+            return Err(io::Error::other(format!("{} leads to {}, which is no release", path.display(), target.display())));
         };
         self.read(number).map(Some)
     }
 
-    pub fn read(&self, number: u64) -> io::Result<Release> {
-        let text = fs::read(self.folder(number).join(MANIFEST))?;
-        let manifest = serde_json::from_slice(&text).map_err(io::Error::other)?;
+    fn read(&self, number: u64) -> io::Result<Release> {
+        let path = self.folder(number).join(MANIFEST);
+        let manifest = serde_json::from_slice(&fs::read(&path)?);
+        let manifest = manifest.map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
         Ok(Release { number, manifest })
     }
 
@@ -99,26 +136,33 @@ impl Releases {
         let releases = self.root.join("releases");
         make_folder(&releases)?;
         let numbers = self.numbers()?;
-        let live = self.current().ok().flatten();
-        let number = numbers.iter().copied().max().unwrap_or(0).max(live.as_ref().map_or(0, |l| l.number)) + 1;
+        let live = self.sound();
+        let number = numbers.iter().copied().chain(self.linked()).max().unwrap_or(0) + 1;
+        let lender = live.map(|live| Lender {
+            folder: self.folder(live.number),
+            same_structure: live.manifest.structure == bundle.structure,
+            files: live.manifest.files,
+        });
+        let marks = bundle.files.iter().map(|(name, content)| {
+            let known = lender.as_ref().and_then(|lender| lender.covered(name, content));
+            (name.clone(), known.cloned().unwrap_or_else(|| FileMark::of(content)))
+        });
         let manifest = Manifest {
             revision: bundle.revision,
             digest: bundle.digest.clone(),
             structure: bundle.structure.clone(),
             rulesets: bundle.rulesets.keys().cloned().collect(),
+            files: marks.collect(),
         };
         let beside = releases.join(format!("{number}.new"));
         remove_if_there(&beside)?;
-        let lender = live.map(|l| Lender { folder: self.folder(l.number), same_structure: l.manifest.structure == bundle.structure });
         write_files(&beside, bundle, lender.as_ref(), true)?;
-        self.die("files")?;
         let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;
         write_file(&beside.join(MANIFEST), &text)?.sync_all()?;
         sync_folder(&beside)?;
-        self.die("manifest")?;
+        self.stamps.trust(number, &beside, &manifest.files)?;
         fs::rename(&beside, self.folder(number))?;
         sync_folder(&releases)?;
-        self.die("renamed")?;
         Ok(Release { number, manifest })
     }
 
@@ -130,19 +174,19 @@ impl Releases {
             _ => {}
         }
         symlink(Path::new("releases").join(number.to_string()), &beside)?;
-        self.die("link")?;
         fs::rename(&beside, self.root.join("current"))?;
         sync_folder(&self.root)
     }
 
     /// Removes a release that was never live, or has been taken back.
     pub fn remove(&self, number: u64) -> io::Result<()> {
+        self.stamps.forget(number);
         remove_if_there(&self.folder(number))
     }
 
     /// Removes what is neither live nor among the newest few, and what was left half written.
     pub fn prune(&self) -> io::Result<()> {
-        let live = self.current()?.map(|l| l.number);
+        let live = self.linked();
         let mut numbers = self.numbers()?;
         numbers.sort_unstable();
         let old = numbers.len().saturating_sub(KEPT);
@@ -171,17 +215,6 @@ impl Releases {
         let names = names.collect::<io::Result<Vec<_>>>()?;
         Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
     }
-
-    #[cfg(test)]
-    fn die(&self, at: &str) -> io::Result<()> {
-        if self.die_at == Some(at) { Err(io::Error::other("died")) } else { Ok(()) }
-    }
-
-    #[cfg(not(test))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the tests' is not so empty")]
-    fn die(&self, _at: &str) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// A folder that is gone when this is dropped.
@@ -206,14 +239,20 @@ impl Drop for Staged {
 struct Lender {
     folder: PathBuf,
     same_structure: bool,
+    files: FileMarks,
 }
 
 impl Lender {
-    /// The file, where it is the same. What the structure's digest covers needs no reading: `haproxy.cfg` is megabytes.
+    /// What the structure's digest covers needs no reading where the release is sound: `haproxy.cfg` is megabytes.
+    fn covered(&self, name: &str, content: &[u8]) -> Option<&FileMark> {
+        let covered = self.same_structure && (name == "haproxy.cfg" || name == "coraza.cfg" || name.starts_with("errors/"));
+        self.files.get(name).filter(|mark| covered && mark.size == content.len() as u64)
+    }
+
+    /// The file, where it is the same.
     fn lend(&self, name: &str, content: &[u8]) -> Option<PathBuf> {
-        let covered = name == "haproxy.cfg" || name == "coraza.cfg" || name.starts_with("errors/");
         let path = self.folder.join(name);
-        ((covered && self.same_structure) || same(&path, content)).then_some(path)
+        (self.covered(name, content).is_some() || same(&path, content)).then_some(path)
     }
 }
 
@@ -268,7 +307,8 @@ fn write_file(path: &Path, content: &[u8]) -> io::Result<fs::File> {
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| io::Error::new(error.kind(), format!("making {}: {error}", path.display())))
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
@@ -292,88 +332,5 @@ fn parse_map(text: &str) -> Map {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-
-    fn bundle(revision: Revision, files: &[(&str, &str)]) -> Bundle {
-        Bundle {
-            revision,
-            digest: format!("d{revision}"),
-            structure: "s".into(),
-            files: files.iter().map(|(name, text)| ((*name).to_owned(), Arc::from(text.as_bytes()))).collect(),
-            maps: BTreeMap::new(),
-            rulesets: BTreeMap::new(),
-            probes: Arc::default(),
-        }
-    }
-
-    #[test]
-    fn releases_share_what_is_the_same() {
-        let root = tempfile::tempdir().unwrap();
-        let releases = Releases::new(root.path());
-        assert_eq!(releases.current().unwrap(), None);
-        let first = releases.write(&bundle(1, &[("live.map", "1 a\n"), ("errors/403.html", "no")])).unwrap();
-        assert_eq!(releases.current().unwrap(), None, "written is not live");
-        releases.publish(first.number).unwrap();
-        assert_eq!(releases.current().unwrap().unwrap(), first);
-        let second = releases.write(&bundle(2, &[("live.map", "1 b\n"), ("errors/403.html", "no")])).unwrap();
-        releases.publish(second.number).unwrap();
-        let inode = |number, name: &str| std::fs::metadata(releases.folder(number).join(name)).unwrap().ino();
-        assert_eq!(inode(1, "errors/403.html"), inode(2, "errors/403.html"));
-        assert_ne!(inode(1, "live.map"), inode(2, "live.map"));
-        assert_eq!(releases.maps(1).unwrap()[&MapName::Live].as_slice(), [("1".to_owned(), "a".to_owned())]);
-        let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(releases.folder(2)), mode(releases.folder(2).join("live.map"))), (0o700, 0o600));
-        for revision in 3..12 {
-            releases.write(&bundle(revision, &[("live.map", "x y\n")])).unwrap();
-        }
-        releases.prune().unwrap();
-        let mut left = releases.numbers().unwrap();
-        left.sort_unstable();
-        assert_eq!(left, [2, 7, 8, 9, 10, 11]);
-    }
-
-    #[test]
-    fn whoever_dies_current_is_whole() {
-        let root = tempfile::tempdir().unwrap();
-        let mut releases = Releases::new(root.path());
-        let first = releases.write(&bundle(1, &[("live.map", "1 a\n")])).unwrap();
-        releases.publish(first.number).unwrap();
-        for at in ["files", "manifest", "renamed", "link"] {
-            releases.die_at = Some(at);
-            let died = releases.write(&bundle(2, &[("live.map", "1 b\n")])).and_then(|r| releases.publish(r.number));
-            assert!(died.is_err(), "{at}");
-            releases.die_at = None;
-            let live = releases.current().unwrap().unwrap();
-            assert_eq!(live, first, "{at}");
-            assert_eq!(std::fs::read_to_string(root.path().join("current/live.map")).unwrap(), "1 a\n");
-        }
-        let next = releases.write(&bundle(3, &[("live.map", "1 c\n")])).unwrap();
-        releases.publish(next.number).unwrap();
-        releases.prune().unwrap();
-        assert_eq!(std::fs::read_to_string(root.path().join("current/live.map")).unwrap(), "1 c\n");
-        assert!(
-            std::fs::read_dir(root.path().join("releases")).unwrap().all(|e| !e.unwrap().file_name().to_string_lossy().contains("new"))
-        );
-    }
-
-    #[test]
-    fn names_stay_inside() {
-        for bad in ["../x", "/etc/x", "a//b", "", ".hidden", "a/../b", "manifest.json"] {
-            assert!(inside(Path::new("/r"), bad).is_err(), "{bad}");
-        }
-        assert!(inside(Path::new("/r"), "errors/403.html").is_ok());
-    }
-
-    #[test]
-    fn staging_leaves_nothing() {
-        let root = tempfile::tempdir().unwrap();
-        let staged = Releases::new(root.path()).stage(&bundle(1, &[("errors/1", "x")])).unwrap();
-        let folder = staged.folder().to_owned();
-        assert!(folder.join("errors/1").exists());
-        drop(staged);
-        assert!(!folder.exists());
-    }
-}
+#[path = "release_tests.rs"]
+mod tests;

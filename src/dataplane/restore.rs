@@ -1,10 +1,13 @@
 //! Taking back what did not come to its end: the last good release is current again, and what runs is what it says.
 
+use std::sync::Arc;
+
 use super::apply::{Done, RELOAD_PATIENCE, Steps, Stop, bring_all};
 use super::haproxy::Reload;
 use super::maps::Known;
 use super::release::Release;
 use super::{Inner, Running, blocking};
+use crate::render::Bundle;
 
 /// Restores as far as anything was changed. It cannot fail upwards: what it cannot do now, the next attempt does, since that reads what runs.
 pub async fn restore(steps: &Steps<'_>, running: &mut Running, done: &Done) {
@@ -22,12 +25,35 @@ pub async fn restore(steps: &Steps<'_>, running: &mut Running, done: &Done) {
         let (releases, number) = (inner.releases.clone(), staged.number);
         let removed = blocking(move || {
             // Never what `current` leads to, whatever has failed.
-            if releases.current()?.is_some_and(|live| live.number == number) { Ok(()) } else { releases.remove(number) }
+            if releases.linked() == Some(number) { Ok(()) } else { releases.remove(number) }
         });
         if let Err(error) = removed.await {
             tracing::warn!(%error, number, "dataplane.restore: a release that was refused stays behind");
         }
     }
+}
+
+/// Makes what was live last what the engines would start from, where `current` is something else, damaged or gone.
+pub async fn mend(steps: &Steps<'_>, last: &Arc<Bundle>) -> Result<(), Stop> {
+    let (releases, digest) = (steps.inner.releases.clone(), last.digest.clone());
+    let Some(why) = blocking(move || Ok(releases.stray(&digest))).await? else { return Ok(()) };
+    let written = async {
+        let number = write_current(steps.inner, last).await?;
+        tracing::warn!(why, number, "dataplane.mend: the last live release was written anew");
+        Ok(((), format!("{why}; release {number} is current")))
+    };
+    steps.step("mend", written).await
+}
+
+/// Writes a release and makes it the current one; its number.
+pub async fn write_current(inner: &Inner, bundle: &Arc<Bundle>) -> std::io::Result<u64> {
+    let (releases, bundle) = (inner.releases.clone(), bundle.clone());
+    blocking(move || {
+        let number = releases.write(&bundle)?.number;
+        releases.publish(number)?;
+        Ok(number)
+    })
+    .await
 }
 
 /// Files first, so that a reload at any moment gives the same.

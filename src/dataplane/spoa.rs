@@ -34,6 +34,9 @@ pub struct Application {
     pub digest: String,
     #[serde(default)]
     pub state: String,
+    /// Requests that it is at work on.
+    #[serde(default)]
+    pub in_flight: i64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

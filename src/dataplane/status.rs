@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::haproxy::{info_field, structure_of};
-use super::{EngineStatus, Inner, Running};
+use super::{EngineStatus, Inner, Running, blocking};
 use crate::render::Bundle;
 
 /// A status is asked for often: nobody waits long for it.
@@ -61,6 +61,11 @@ pub async fn engine_status(inner: &Inner) -> EngineStatus {
 }
 
 pub async fn drift(inner: &Inner, running: &Running, bundle: &Bundle) -> Option<String> {
+    let (releases, digest) = (inner.releases.clone(), bundle.digest.clone());
+    // Files first: an engine that is away can only be started from good ones.
+    if let Some(why) = blocking(move || Ok(releases.stray(&digest))).await.ok().flatten() {
+        return Some(why);
+    }
     let processes = inner.haproxy.processes().await.ok()?;
     let current = processes.current?;
     let structure = inner.haproxy.structure(current).await.ok()?;

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no database. Each newtype's constructor is an allow-list, and serde goes through it.
 
 pub mod deployment;
+pub mod digest;
 pub mod error;
 pub mod finding;
 pub mod hostname;

@@ -47,7 +47,20 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             None
         });
         match (current, last) {
-            (None, _) => self.first_release(&head).await,
+            (None, None) => self.first_release(&head).await,
+            // What was live, not what nobody has seen yet.
+            (None, Some(last)) => {
+                let snapshot = self.journal.snapshot_at(last.revision).await;
+                let snapshot = snapshot.unwrap_or_else(|error| {
+                    tracing::warn!(%error, revision = last.revision, "reconcile.start: the newest revision's release is written");
+                    head.clone()
+                });
+                self.first_release(&snapshot).await;
+            }
+            // Written by a start that found nothing it could read.
+            (Some((revision, _)), Some(last)) if revision < last.revision && last.revision == head.revision => {
+                self.first_release(&head).await;
+            }
             // The newest may be refused: first the last good state must be the one that is kept then.
             (Some((_, digest)), Some(last)) if last.revision < head.revision && digest != last.bundle_digest => {
                 tracing::warn!(
@@ -65,7 +78,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
     async fn first_release(&self, head: &Arc<Snapshot>) {
         let built = build(head, self.engines.settings(), self.journal.now(), None).await;
         let Ok(bundle) = built.bundle else { return };
-        if let Err(error) = self.engines.ensure_release(&bundle).await {
+        if let Err(error) = self.engines.keep_release(&bundle).await {
             tracing::error!(%error, "reconcile.start: a first release could not be written");
         }
     }
@@ -82,6 +95,10 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
                     said,
                     "reconcile.start: the last good revision could not be brought back; going on with the newest"
                 );
+                // An engine that is away can be started from it at least.
+                if let Err(error) = self.engines.keep_release(&bundle).await {
+                    tracing::error!(%error, revision, "reconcile.start: nor could its release be written");
+                }
             }
         }
         Ok(())
@@ -148,6 +165,9 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             tracing::warn!(%error, "reconcile.proofs: not stored");
         }
         let deployment = recorder.end(deployment).await;
+        // It was asked for now and then; what a deployment has just found out is newer.
+        let status = self.engines.engine_status().await;
+        self.journal.set_engine_status(status);
         match outcome {
             Outcome::Live => {
                 tracing::info!(revision, lanes = ?deployment.lanes, "reconcile.live");

@@ -33,6 +33,8 @@ use seams::{Engines, Journal};
 
 /// How often it looks although nobody called.
 const PERIOD: Duration = Duration::from_secs(5);
+/// How long an engine may be silent before it is said to be away.
+const AGAIN: Duration = Duration::from_millis(300);
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LAST_BACKOFF: Duration = Duration::from_secs(10);
 
@@ -47,7 +49,12 @@ pub async fn run(service: Service, node: Node, cancel: CancellationToken) {
 /// Its own loop, so that a long deployment does not make the status old.
 async fn report_status<J: Journal, E: Engines>(journal: Arc<J>, engines: Arc<E>, cancel: CancellationToken) {
     loop {
-        let status = engines.engine_status().await;
+        let mut status = engines.engine_status().await;
+        if status.away() {
+            // HAProxy's master does not answer while it reloads: that is not news.
+            tokio::time::sleep(AGAIN).await;
+            status = engines.engine_status().await;
+        }
         journal.set_engine_status(status);
         tokio::select! {
             () = cancel.cancelled() => return,
@@ -110,13 +117,15 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             if cancel.is_cancelled() {
                 return;
             }
-            if self.wanted(&head) && self.may_try(&head) {
+            let trying = self.wanted(&head) && self.may_try(&head);
+            if trying {
                 self.bring(&head).await;
+            }
+            // However much is written and whatever is tried again, what is live is looked after. It limits itself.
+            self.look_after().await;
+            if trying {
                 // Another head may have come meanwhile; only the newest is looked at.
                 continue;
-            }
-            if !self.wanted(&head) {
-                self.look_after().await;
             }
             let until = self.next_wake(&head);
             tokio::select! {

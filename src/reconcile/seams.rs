@@ -37,7 +37,8 @@ pub trait Journal: Send + Sync + 'static {
 pub trait Engines: Send + Sync + 'static {
     fn settings(&self) -> &NodeSettings;
     fn apply(&self, bundle: &Arc<Bundle>, previous: Option<&Arc<Bundle>>, progress: &dyn Progress) -> impl Future<Output = Report> + Send;
-    fn ensure_release(&self, bundle: &Arc<Bundle>) -> impl Future<Output = std::io::Result<()>> + Send;
+    /// Makes it what engines would start from, without asking any.
+    fn keep_release(&self, bundle: &Arc<Bundle>) -> impl Future<Output = std::io::Result<()>> + Send;
     /// Revision and digest of the release that engines would start from.
     fn current_release(&self) -> impl Future<Output = std::io::Result<Option<(Revision, String)>>> + Send;
     fn drift(&self, bundle: &Bundle) -> impl Future<Output = Option<String>> + Send;
@@ -90,8 +91,8 @@ impl Engines for Node {
     async fn apply(&self, bundle: &Arc<Bundle>, previous: Option<&Arc<Bundle>>, progress: &dyn Progress) -> Report {
         Self::apply(self, bundle, previous, progress).await
     }
-    async fn ensure_release(&self, bundle: &Arc<Bundle>) -> std::io::Result<()> {
-        Self::ensure_release(self, bundle).await
+    async fn keep_release(&self, bundle: &Arc<Bundle>) -> std::io::Result<()> {
+        Self::keep_release(self, bundle).await
     }
     async fn current_release(&self) -> std::io::Result<Option<(Revision, String)>> {
         Self::current_release(self).await

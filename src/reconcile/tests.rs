@@ -25,12 +25,13 @@ struct Remembered {
     steps: Mutex<Vec<(Uuid, i32, String)>>,
     /// Calls that fail before one succeeds.
     down: Mutex<u32>,
+    statuses: Mutex<u32>,
 }
 
 impl Remembered {
     fn new(revision: Revision) -> Arc<Self> {
         let head = watch::Sender::new(Arc::new(snapshot(revision)));
-        Arc::new(Self { head, deployments: Mutex::default(), steps: Mutex::default(), down: Mutex::default() })
+        Arc::new(Self { head, deployments: Mutex::default(), steps: Mutex::default(), down: Mutex::default(), statuses: Mutex::default() })
     }
 
     fn write(&self, revision: Revision) {
@@ -113,7 +114,9 @@ impl Journal for Remembered {
         let open = all.iter().rfind(|d| !d.state.ended());
         Ok((open.cloned(), all.iter().rfind(|d| d.state == DeploymentState::Live).cloned()))
     }
-    fn set_engine_status(&self, _status: EngineStatus) {}
+    fn set_engine_status(&self, _status: EngineStatus) {
+        *self.statuses.lock().unwrap() += 1;
+    }
     fn engine_status(&self) -> Arc<EngineStatus> {
         Arc::default()
     }
@@ -131,6 +134,7 @@ struct Obedient {
     release: Mutex<Option<(Revision, String)>>,
     drifted: Mutex<Option<String>>,
     slow: Mutex<Duration>,
+    collected: Mutex<u32>,
 }
 
 impl Obedient {
@@ -142,6 +146,7 @@ impl Obedient {
             release: Mutex::default(),
             drifted: Mutex::default(),
             slow: Mutex::default(),
+            collected: Mutex::default(),
         })
     }
 
@@ -181,7 +186,7 @@ impl Engines for Obedient {
         }
         Report { outcome, lanes: vec![Lane::Runtime], proofs: vec![] }
     }
-    async fn ensure_release(&self, bundle: &Arc<Bundle>) -> std::io::Result<()> {
+    async fn keep_release(&self, bundle: &Arc<Bundle>) -> std::io::Result<()> {
         *self.release.lock().unwrap() = Some((bundle.revision, bundle.digest.clone()));
         Ok(())
     }
@@ -192,6 +197,7 @@ impl Engines for Obedient {
         self.drifted.lock().unwrap().clone()
     }
     async fn collect(&self) -> Vec<String> {
+        *self.collected.lock().unwrap() += 1;
         vec![]
     }
     async fn probe(&self, _bundle: &Bundle, _vhosts: &BTreeSet<Name>) -> Vec<Proof> {
@@ -316,6 +322,15 @@ async fn a_start_picks_up_where_the_last_one_stopped() {
     assert_eq!(engines.applied(), ["2<-?", "3<-2"]);
     running.stop().await;
 
+    // The release cannot be read: what was live is written, before the newest is tried.
+    let engines = Obedient::new();
+    *engines.slow.lock().unwrap() = Duration::from_millis(100);
+    let running = Running::start(&journal, &engines);
+    until("written", || engines.release.lock().unwrap().is_some()).await;
+    assert_eq!((engines.release.lock().unwrap().as_ref().unwrap().0, engines.applied().len()), (2, 0));
+    running.stop().await;
+    journal.deployments.lock().unwrap().retain(|d| d.revision == 2);
+
     // Nothing to go back from: the release is the last good one.
     let engines = Obedient::new();
     *engines.release.lock().unwrap() = Some((2, "two".into()));
@@ -344,5 +359,41 @@ async fn drift_is_healed_without_a_deployment() {
     until("healed", || engines.applied() == ["1<-?", "1<-1"]).await;
     a_while().await;
     assert_eq!((engines.applied().len(), journal.story().len()), (2, 1));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn drift_is_healed_while_a_newer_revision_is_tried_again() {
+    let (journal, engines) = (Remembered::new(1), Obedient::new());
+    let running = Running::start(&journal, &engines);
+    until("the first", || journal.story() == ["1 live"]).await;
+    let before = *journal.statuses.lock().unwrap();
+    (0..3).for_each(|_| engines.then(away()));
+    journal.write(2);
+    until("retrying", || journal.story() == ["1 live", "2 retrying"]).await;
+    assert!(*journal.statuses.lock().unwrap() > before, "what the attempt found out is told");
+    *engines.drifted.lock().unwrap() = Some("HAProxy was started anew".into());
+    until("healed", || engines.applied().contains(&"1<-1".to_owned())).await;
+    assert_eq!(journal.story(), ["1 live", "2 retrying"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn however_much_is_written_garbage_goes() {
+    let (journal, engines) = (Remembered::new(1), Obedient::new());
+    *engines.slow.lock().unwrap() = Duration::from_millis(5);
+    let running = Running::start(&journal, &engines);
+    until("the first", || journal.story() == ["1 live"]).await;
+    let (before, begun) = (*engines.collected.lock().unwrap(), engines.applied().len());
+    let writer = journal.clone();
+    let writes = tokio::spawn(async move {
+        for revision in 2..200 {
+            writer.write(revision);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    writes.await.unwrap();
+    let collected = *engines.collected.lock().unwrap() - before;
+    assert!(collected >= 3, "{collected} of {} deployments", engines.applied().len() - begun);
     running.stop().await;
 }

@@ -11,14 +11,17 @@ use crate::dataplane::Outcome;
 use crate::domain::Name;
 use crate::domain::proof::ProofState;
 
-/// Vhosts whose proof is made new in each period: 1,000 in 20 minutes.
-const PROBED: usize = 4;
-/// Periods between two collections.
-const COLLECT_EVERY: u32 = 6;
+/// Vhosts whose proof is made new in each period: 1,000 in five minutes.
+const PROBED: usize = 16;
+/// Beside them, those whose proof is wanting.
+const WANTING: usize = 32;
+/// Periods from one collection to the next.
+const COLLECT_EVERY: u32 = 2;
 
 #[derive(Default)]
 pub struct Watch {
-    ticks: u32,
+    /// When garbage is looked for again.
+    collect: Option<Instant>,
     /// The last vhost that was probed anew; the next ones follow it by name.
     probed: Option<Name>,
     /// Looked at no earlier than this: many heads in a row do not make many looks.
@@ -36,11 +39,11 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
         let bundle = live.bundle.clone();
         if let Some(why) = self.engines.drift(&bundle).await {
             self.heal(&why).await;
-            return;
+        } else {
+            self.prove_some().await;
         }
-        self.prove_some().await;
-        self.watch.ticks = self.watch.ticks.wrapping_add(1);
-        if self.watch.ticks.is_multiple_of(COLLECT_EVERY) {
+        if self.watch.collect.is_none_or(|at| at <= now) {
+            self.watch.collect = Some(now + self.period * COLLECT_EVERY);
             for done in self.engines.collect().await {
                 tracing::info!(done, "reconcile.collected");
             }
@@ -65,13 +68,14 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
     async fn prove_some(&mut self) {
         let Some(live) = &self.live else { return };
         let known = &live.bundle.probes;
-        let wanting = self.journal.unproven().into_iter().filter(|name| known.contains_key(name)).take(PROBED / 2);
+        // While an engine is away none can be proven, and all take their time.
+        let wanting = if self.journal.engine_status().away() { 0 } else { WANTING };
+        let wanting = self.journal.unproven().into_iter().filter(|name| known.contains_key(name)).take(wanting);
         let mut chosen: BTreeSet<Name> = wanting.collect();
-        let room = PROBED - chosen.len();
         let behind = known.keys().filter(|name| self.watch.probed.as_ref().is_none_or(|last| *name > last));
-        let next: Vec<Name> = behind.take(room).cloned().collect();
+        let next: Vec<Name> = behind.take(PROBED).cloned().collect();
         // At the end of the names it begins again with the next period.
-        self.watch.probed = if next.len() < room { None } else { next.last().cloned() };
+        self.watch.probed = if next.len() < PROBED { None } else { next.last().cloned() };
         chosen.extend(next);
         if chosen.is_empty() {
             return;

@@ -12,7 +12,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 use sha2::{Digest, Sha256};
 
 use super::RenderError;
-use crate::compile::hex;
+use crate::domain::digest::hex;
 
 pub(super) const HAPROXY: &str = "haproxy/haproxy.cfg.j2";
 pub(super) const BACKENDS: &str = "haproxy/backends.cfg.j2";

@@ -7,7 +7,8 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::compile::{Backend, Desired, Map, MapName, NodeSettings, ProbeTarget, RuleSet, hex};
+use crate::compile::{Backend, Desired, Map, MapName, NodeSettings, ProbeTarget, RuleSet};
+use crate::domain::digest::hex;
 use crate::domain::{Name, Revision};
 
 mod contexts;

@@ -218,8 +218,3 @@ impl Service {
         self.inner.shared.stream.subscribe(last_id)
     }
 }
-
-/// Bytes in hex.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -107,7 +107,7 @@ impl Rows {
         for entry in &change.opened {
             add(&serde_json::to_string(entry).expect("entries are plain data"));
         }
-        self.digest = crate::service::hex(&hash.finalize());
+        self.digest = crate::domain::digest::hex(&hash.finalize());
         let changes = vec![ObjectChange { kind: change.kind, name: change.name.clone(), change: change.change }];
         self.batch.revisions.push(NewRevision {
             info: RevisionInfo {

@@ -9,8 +9,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 use super::harness::{TOKEN, app};
-use crate::domain::FieldError;
+use crate::dataplane::EngineStatus;
 use crate::domain::deployment::DeploymentState;
+use crate::domain::proof::{Proof, ProofState};
+use crate::domain::{FieldError, Name};
 
 #[sqlx::test(migrations = "./migrations")]
 async fn revisions_and_their_files(pool: PgPool) {
@@ -93,6 +95,14 @@ async fn waiting_ends_live_refused_or_not_yet(pool: PgPool) {
 
     let vhost = app.get("/api/v1/vhosts/shop/status").await.is(200).json();
     assert_eq!((&vhost["live"], &vhost["state"], &vhost["proof"]), (&json!(true), &json!("unprobed"), &Value::Null));
+    // What was proven is not, while an engine is away.
+    let at = app.service.now();
+    let (vhost, host, row) = (Name::parse("shop").unwrap(), "shop.test".to_owned(), String::new());
+    let proof = Proof { vhost, state: ProofState::Proven, revision: 7, at, host, row, seen: vec![] };
+    app.service.save_proofs(vec![proof]).await.unwrap();
+    assert_eq!(app.get("/api/v1/vhosts/shop/status").await.is(200).json()["state"], "proven");
+    app.service.set_engine_status(EngineStatus { haproxy_up: true, problems: vec!["guard-spoa: away".into()], ..Default::default() });
+    assert_eq!(app.get("/api/v1/vhosts/shop/status").await.is(200).json()["state"], "unproven");
     app.get("/api/v1/vhosts/nobody/status").await.problem(404, "not_found");
 }
 

@@ -5,7 +5,6 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -13,8 +12,9 @@ use utoipa_axum::routes;
 use crate::api::extract::{Asker, NoParams, Path, Query};
 use crate::api::page::{self, Page};
 use crate::api::problem::Problem;
-use crate::api::representation::{hex, json};
+use crate::api::representation::json;
 use crate::api::state::ApiState;
+use crate::domain::digest::sha256_hex;
 use crate::domain::revision::RevisionInfo;
 use crate::domain::{Error, Revision};
 
@@ -92,7 +92,7 @@ async fn files(
     _: Query<NoParams>,
 ) -> Result<Response, Problem> {
     let files = state.service.files_at(&asker, revision).await?;
-    let info = |(path, text): (String, String)| FileInfo { size: text.len(), digest: hex(&Sha256::digest(text.as_bytes())), path };
+    let info = |(path, text): (String, String)| FileInfo { size: text.len(), digest: sha256_hex(text.as_bytes()), path };
     let items: Vec<_> = files.into_iter().map(info).collect();
     let total = items.len();
     json(StatusCode::OK, &FileList { revision, items, total })

@@ -97,7 +97,7 @@ pub struct VhostStatus {
     live_revision: Revision,
     /// Whether the vhost as it is configured is live.
     live: bool,
-    /// What the last probe showed; `unprobed` where there was none since the vhost last changed.
+    /// What the last probe showed, `unproven` while an engine is away; `unprobed` where there was none since the vhost last changed.
     state: ProofState,
     /// The last probe; null before the first.
     #[schema(required, value_type = Option<Proof>)]
@@ -117,7 +117,11 @@ async fn vhost_status(
     let held = state.service.vhost(&asker, &name)?;
     let live_revision = state.service.watch_live().borrow().live;
     let proof = state.service.proof(&asker, &held.spec.name)?;
-    let seen = proof.as_ref().map_or(ProofState::Unprobed, |proof| proof.state);
+    let mut seen = proof.as_ref().map_or(ProofState::Unprobed, |proof| proof.state);
+    // What an engine that is away would do now is not what the last probe saw.
+    if seen == ProofState::Proven && state.service.engine_status().away() {
+        seen = ProofState::Unproven;
+    }
     // A proof of an older state of the vhost says nothing about this one.
     let stale = proof.as_ref().is_some_and(|proof| proof.revision < held.revision);
     let status = VhostStatus {

@@ -24,11 +24,11 @@ fn vhost(snapshot: &mut Snapshot, number: u32, name: &str, policy: &str) {
     );
 }
 
-fn policy(snapshot: &mut Snapshot, mode: &str, rules: serde_json::Value) {
+pub fn policy(snapshot: &mut Snapshot, mode: &str, rules: serde_json::Value) {
     put_policy(snapshot, 1, json!({"name": "main", "mode": mode, "custom_rules": rules}));
 }
 
-fn state(revision: i64, mode: &str) -> Snapshot {
+pub fn state(revision: i64, mode: &str) -> Snapshot {
     let mut out = Snapshot::default();
     out.revision = revision;
     let entry = |network: &str| Entry { network: network.parse().unwrap(), comment: Default::default(), expires_at: None };
@@ -49,7 +49,7 @@ fn state(revision: i64, mode: &str) -> Snapshot {
     out
 }
 
-fn live(report: &Report, told: &Told) {
+pub fn live(report: &Report, told: &Told) {
     assert!(matches!(report.outcome, Outcome::Live), "{:?}\n{:#?}", report.outcome, told.steps.lock().unwrap());
     for proof in &report.proofs {
         assert_ne!(proof.state, ProofState::Unproven, "{proof:#?}");

@@ -153,6 +153,10 @@ impl Lab {
         until("guard-spoa is up", async || node.engine_status().await.spoa_up.then_some(())).await;
     }
 
+    pub fn stop_haproxy(&mut self) {
+        self.haproxy = None;
+    }
+
     pub fn stop_agent(&mut self) {
         self.agent = None;
     }

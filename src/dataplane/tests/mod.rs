@@ -1,5 +1,6 @@
 //! With the real HAProxy and the real guard-spoa, on loopback and in folders of their own.
 
 mod apply;
+mod damage;
 mod lab;
 mod maps;
