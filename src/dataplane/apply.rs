@@ -204,17 +204,20 @@ async fn validate(inner: &Inner, bundle: &Bundle, staged: &Release) -> Result<((
 /// Loads the rule sets that guard-spoa does not have, beside those it has. True where there were any.
 async fn load(inner: &Inner, running: &mut Running, bundle: &Bundle) -> Result<(bool, String), Stop> {
     let loaded = inner.agent.applications().await.map_err(Stop::retry)?;
-    let mut detail = String::new();
+    let (mut detail, mut missing) = (String::new(), Vec::new());
     for (name, ruleset) in &bundle.rulesets {
         let known = running.digests.get(name).filter(|(of, _)| Arc::ptr_eq(of, ruleset));
         let digest = known.map_or_else(|| hex(&Sha256::digest(ruleset.text.as_bytes())), |(_, digest)| digest.clone());
         let there = loaded.get(name).is_some_and(|app| app.digest == digest);
         running.digests.insert(name.clone(), (ruleset.clone(), digest));
-        if there {
-            continue;
+        if !there {
+            // All of them before any is loaded.
+            missing.push((name, ruleset, judged(inner, ruleset).await?));
         }
-        let judged = judged(inner, ruleset).await?;
-        let answer = if judged { inner.agent.load(name, &ruleset.text).await } else { inner.agent.load_unjudged(name, &ruleset.text).await };
+    }
+    for (name, ruleset, judged) in missing {
+        let answer =
+            if judged { inner.agent.load(name, &ruleset.text).await } else { inner.agent.load_unjudged(name, &ruleset.text).await };
         match answer {
             Ok(Compiled::Accepted { rule_count, load_ms, .. }) => {
                 let _ = write!(detail, "{}{name}: {rule_count} rules in {load_ms:.0} ms", if detail.is_empty() { "" } else { "; " });

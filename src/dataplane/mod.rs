@@ -197,7 +197,8 @@ impl Node {
             Checked::Valid => Verdict::Accepted { findings: vec![] },
             Checked::Unknown(said) => Verdict::Away(said),
             Checked::Broke(said) => {
-                let errors = bundle.probes.keys().map(|name| FieldError::new(format!("/vhosts/{name}/upstream"), TOO_EXPENSIVE, said.clone()));
+                let errors =
+                    bundle.probes.keys().map(|name| FieldError::new(format!("/vhosts/{name}/upstream"), TOO_EXPENSIVE, said.clone()));
                 Verdict::Refused { engine: "haproxy", errors: errors.take(20).collect(), said }
             }
             Checked::Refused { alerts } => {

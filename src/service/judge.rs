@@ -264,10 +264,11 @@ fn told(verdict: Verdict, object: &str) -> Result<Vec<Finding>> {
                 severity: Severity::Warning,
                 code: "not_validated".to_owned(),
                 pointer: String::new(),
-                message: "the engine that would judge this is away: this was accepted without its judgement, which comes with the deployment. \
+                message:
+                    "the engine that would judge this is away: this was accepted without its judgement, which comes with the deployment. \
                           See to it that guard-spoa's validator and HAProxy's program are there (`guard-proxy doctor` says what is not), \
                           and look at the deployment: if it is refused, write the object again as it was, or mended"
-                    .to_owned(),
+                        .to_owned(),
             }])
         }
     }

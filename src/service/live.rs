@@ -64,7 +64,10 @@ impl LiveState {
 enum Decided {
     Live(Revision),
     /// The newest refusal of something that has the revision in it, and that of the revision alone, where there was one.
-    Refused { newest: Arc<Deployment>, alone: Option<Arc<Deployment>> },
+    Refused {
+        newest: Arc<Deployment>,
+        alone: Option<Arc<Deployment>>,
+    },
 }
 
 /// Whether a refusal's errors point to something that these changes changed.

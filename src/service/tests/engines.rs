@@ -46,7 +46,10 @@ async fn what_an_engine_refuses_is_never_committed(_: sqlx::postgres::PgPoolOpti
 }
 
 #[sqlx::test]
-async fn an_engine_that_is_away_lets_writes_through_with_a_finding_one_that_hangs_does_not(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+async fn an_engine_that_is_away_lets_writes_through_with_a_finding_one_that_hangs_does_not(
+    _: sqlx::postgres::PgPoolOptions,
+    options: PgConnectOptions,
+) {
     let house = House::new(options).await;
     house.furnish().await;
     *house.stub.mood.lock().unwrap() = Mood::Away;

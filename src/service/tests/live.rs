@@ -54,7 +54,9 @@ async fn waiting_follows_my_revision(_: sqlx::postgres::PgPoolOptions, options: 
     // Which of the two it is about is not known of 4; 3 was refused alone.
     assert_eq!(waited(&house, 3).await, "refused by 3");
     assert_eq!(waited(&house, 4).await, "not yet, deployment: true");
-    assert!(matches!(house.service.wait_all_live(3, Duration::from_secs(1)).await, Waited::Refused { deployment } if deployment.revision == 4));
+    assert!(
+        matches!(house.service.wait_all_live(3, Duration::from_secs(1)).await, Waited::Refused { deployment } if deployment.revision == 4)
+    );
 
     // What is known survives a restart.
     let house = house.restart().await;
