@@ -183,8 +183,7 @@ mod tests {
 
         // Both stay at work while others come and go.
         let of = principal(3);
-        let mut work: Vec<_> =
-            (0..MOST).map(|n| Box::pin(kept.once(Some(n.to_string()), &of, &[b"x"], std::future::pending()))).collect();
+        let mut work: Vec<_> = (0..MOST).map(|n| Box::pin(kept.once(Some(n.to_string()), &of, &[b"x"], std::future::pending()))).collect();
         for pending in &mut work {
             assert!(futures::poll!(pending.as_mut()).is_pending());
         }

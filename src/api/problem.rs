@@ -91,7 +91,9 @@ impl Problem {
         let mut headers = HeaderMap::new();
         match code.status() {
             StatusCode::UNAUTHORIZED => _ = headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"guard-proxy\"")),
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => _ = headers.insert(RETRY_AFTER, HeaderValue::from_static("5")),
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                _ = headers.insert(RETRY_AFTER, HeaderValue::from_static("5"))
+            }
             _ => {}
         }
         Self(Box::new(Inner { code, detail: detail.into(), errors, members, headers, internal: None }))

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::idempotency::Idempotency;
 use super::representation::{Digests, hex};
+use super::stream::Streams;
 use crate::service::Service;
 
 /// Cheap to clone.
@@ -25,6 +26,7 @@ pub struct Shared {
     pub epoch: String,
     pub digests: Digests,
     pub idempotency: Idempotency,
+    pub streams: Streams,
     /// The OpenAPI document and its ETag.
     pub document: (Bytes, HeaderValue),
 }
@@ -42,6 +44,7 @@ impl ApiState {
             epoch,
             digests: Digests::default(),
             idempotency: Idempotency::default(),
+            streams: Streams::default(),
             document: (document.into(), etag),
         }))
     }
