@@ -314,7 +314,11 @@ const REMEMBERED: usize = 4096;
 /// Rule sets that the validator accepted, by the SHA-256 of their text: what was accepted once stays so until the engine changes, which is a
 /// restart. Shared by the judgement of writes and by deployments, so that nothing is compiled twice to be judged.
 #[derive(Default)]
-pub struct Accepted(Mutex<(HashSet<[u8; 32]>, VecDeque<[u8; 32]>)>);
+pub struct Accepted(Mutex<Known>);
+
+/// Digests, and the order in which they came.
+#[derive(Default)]
+struct Known(HashSet<[u8; 32]>, VecDeque<[u8; 32]>);
 
 impl Accepted {
     fn key(ruleset: &RenderedRuleSet) -> [u8; 32] {

@@ -56,8 +56,11 @@ pub struct Judge {
     turns: Semaphore,
     most_seclang: usize,
     /// What policies came to when it was last counted: name of the rule set, and bytes.
-    weighed: Mutex<HashMap<Name, (Arc<Versioned<Policy>>, String, usize)>>,
+    weighed: Mutex<HashMap<Name, Weighed>>,
 }
+
+/// The policy that was counted, the name of its rule set, and bytes.
+type Weighed = (Arc<Versioned<Policy>>, String, usize);
 
 /// What was judged: as much of the object as the judgement is about.
 #[derive(Clone, Debug, Default)]
