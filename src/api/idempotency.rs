@@ -17,11 +17,11 @@ use super::problem::Problem;
 use crate::domain::Principal;
 
 const KEPT: Duration = Duration::from_secs(3600);
-/// So many keys are remembered; then the oldest is forgotten.
-const MOST: usize = 1000;
+/// So many keys of each principal are remembered; then the oldest that is answered is forgotten.
+const MOST: usize = 100;
 
 #[derive(Default)]
-pub struct Idempotency(Mutex<HashMap<(String, String), Remembered>>);
+pub struct Idempotency(Mutex<HashMap<String, HashMap<String, Remembered>>>);
 
 struct Remembered {
     at: Instant,
@@ -59,12 +59,7 @@ impl Idempotency {
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
-        // By identity where there is one: names of tokens may be used again.
-        let principal = match principal {
-            Principal::Token { id, .. } => id.to_string(),
-            other => other.label(),
-        };
-        let slot = (principal, key);
+        let slot = (principal.identity(), key);
         if let Some(answer) = self.begin(&slot, hash.finalize().into())? {
             return answer.replay();
         }
@@ -84,10 +79,15 @@ impl Idempotency {
     }
 
     fn begin(&self, slot: &(String, String), request: [u8; 32]) -> Result<Option<Answer>, Problem> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        kept.retain(|_, remembered| now.duration_since(remembered.at) < KEPT);
-        match kept.get(slot) {
+        // What is at work is nobody's to forget: the same request would be done twice.
+        all.retain(|_, kept| {
+            kept.retain(|_, remembered| remembered.answer.is_none() || now.duration_since(remembered.at) < KEPT);
+            !kept.is_empty()
+        });
+        let kept = all.entry(slot.0.clone()).or_default();
+        match kept.get(&slot.1) {
             Some(remembered) if remembered.request != request => {
                 Err(Problem::new(Code::IdempotencyMismatch, "this Idempotency-Key was used for another request; take a new one"))
             }
@@ -96,12 +96,15 @@ impl Idempotency {
             }
             Some(Remembered { answer, .. }) => Ok(answer.clone()),
             None => {
-                if kept.len() >= MOST
-                    && let Some(oldest) = kept.iter().min_by_key(|(_, remembered)| remembered.at).map(|(slot, _)| slot.clone())
-                {
+                if kept.len() >= MOST {
+                    let answered = kept.iter().filter(|(_, remembered)| remembered.answer.is_some());
+                    let Some(oldest) = answered.min_by_key(|(_, remembered)| remembered.at).map(|(key, _)| key.clone()) else {
+                        let detail = format!("{MOST} requests with an Idempotency-Key are still at work; wait for one to end");
+                        return Err(Problem::new(Code::TooMany, detail));
+                    };
                     kept.remove(&oldest);
                 }
-                kept.insert(slot.clone(), Remembered { at: now, request, answer: None });
+                kept.insert(slot.1.clone(), Remembered { at: now, request, answer: None });
                 Ok(None)
             }
         }
@@ -129,8 +132,9 @@ struct Claim<'a> {
 
 impl Claim<'_> {
     fn finish(&mut self, answer: Answer) {
-        if let Some(slot) = self.slot.take()
-            && let Some(remembered) = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&slot)
+        if let Some((principal, key)) = self.slot.take()
+            && let Some(kept) = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&principal)
+            && let Some(remembered) = kept.get_mut(&key)
         {
             remembered.answer = Some(answer);
         }
@@ -139,8 +143,55 @@ impl Claim<'_> {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            self.kept.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&slot);
+        if let Some((principal, key)) = self.slot.take()
+            && let Some(kept) = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&principal)
+        {
+            kept.remove(&key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn principal(n: u128) -> Principal {
+        Principal::Token { id: uuid::Uuid::from_u128(n), name: "same".to_owned() }
+    }
+
+    /// Whether it was done now, or told again.
+    async fn done(kept: &Idempotency, of: u128, key: &str) -> bool {
+        let mut done = false;
+        let work = async {
+            done = true;
+            Ok(StatusCode::OK.into_response())
+        };
+        kept.once(Some(key.to_owned()), &principal(of), &[b"x"], work).await.unwrap();
+        done
+    }
+
+    #[tokio::test]
+    async fn nobody_makes_another_be_forgotten_nor_what_is_at_work() {
+        let kept = Idempotency::default();
+        assert!(done(&kept, 1, "mine").await && !done(&kept, 1, "mine").await);
+        for n in 0..2 * MOST {
+            assert!(done(&kept, 2, &n.to_string()).await);
+        }
+        assert!(!done(&kept, 1, "mine").await, "another principal's keys are not mine");
+        assert!(!done(&kept, 2, &(2 * MOST - 1).to_string()).await);
+        assert!(done(&kept, 2, "0").await, "the oldest of their own was forgotten");
+
+        // Both stay at work while others come and go.
+        let of = principal(3);
+        let mut work: Vec<_> = (0..MOST).map(|n| Box::pin(kept.once(Some(n.to_string()), &of, &[b"x"], std::future::pending()))).collect();
+        for pending in &mut work {
+            assert!(futures::poll!(pending.as_mut()).is_pending());
+        }
+        let again = kept.once(Some("0".to_owned()), &of, &[b"x"], std::future::pending()).await;
+        assert_eq!(again.err().map(|problem| problem.code()), Some(Code::Conflict));
+        let more = kept.once(Some("more".to_owned()), &of, &[b"x"], std::future::pending()).await;
+        assert_eq!(more.err().map(|problem| problem.code()), Some(Code::TooMany));
+        drop(work.pop());
+        assert!(done(&kept, 3, "more").await);
     }
 }

@@ -152,6 +152,7 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
         (415, body),
         (422, writes),
         (428, conditional),
+        (429, method == "post" || path == "/api/v1/stream"),
         (431, true),
         (500, true),
         (503, true),
@@ -204,7 +205,7 @@ fn problems() -> Value {
         match status {
             401 => names.push("WWW-Authenticate"),
             412 => names.push("ETag"),
-            503 => names.push("Retry-After"),
+            429 | 503 => names.push("Retry-After"),
             _ => {}
         }
         let headers: Map<String, Value> =

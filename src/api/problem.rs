@@ -91,7 +91,9 @@ impl Problem {
         let mut headers = HeaderMap::new();
         match code.status() {
             StatusCode::UNAUTHORIZED => _ = headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"guard-proxy\"")),
-            StatusCode::SERVICE_UNAVAILABLE => _ = headers.insert(RETRY_AFTER, HeaderValue::from_static("5")),
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                _ = headers.insert(RETRY_AFTER, HeaderValue::from_static("5"))
+            }
             _ => {}
         }
         Self(Box::new(Inner { code, detail: detail.into(), errors, members, headers, internal: None }))
@@ -222,7 +224,15 @@ impl From<Error> for Problem {
             }
             Error::Invalid(errors) => Self::invalid(errors),
             Error::EngineRefused { engine, said, errors } => {
-                Self::new(Code::Refused, format!("{engine} refused the change; nothing was committed")).errors(errors).with(|members| {
+                let all = |code: &str| !errors.is_empty() && errors.iter().all(|e| e.code == code);
+                let (code, detail) = if all("too_large") {
+                    (Code::TooLarge, said.clone())
+                } else if all("too_expensive") {
+                    (Code::TooExpensive, format!("{said}; nothing was committed"))
+                } else {
+                    (Code::Refused, format!("{engine} refused the change; nothing was committed"))
+                };
+                Self::new(code, detail).errors(errors).with(|members| {
                     members.engine = Some(engine);
                     members.said = Some(said);
                 })

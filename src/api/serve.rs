@@ -1,25 +1,33 @@
 //! The listening side: limits of connections, and an end that does not wait for streams.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
 /// Connections at one time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 10_000;
 /// A connection on which nothing moves for so long is closed. Longer than the longest wait; streams send a comment each 15 s.
 const IDLE: Duration = Duration::from_secs(160);
+/// The head of a request has so long to arrive, from when we are ready for it: a connection that is kept waits no longer for its next one.
+const HEAD: Duration = Duration::from_secs(10);
 /// How long requests at work may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -34,49 +42,71 @@ pub async fn serve(
     stop: CancellationToken,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let listener = Limited { listener, connections: Arc::new(Semaphore::new(CONNECTIONS)) };
-    let stopping = stop.clone();
-    let service = router.into_make_service_with_connect_info::<Peer>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        shutdown.await;
-        stopping.cancel();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let router: Router = router.with_state(());
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    let connections = TaskTracker::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let (connection, peer) = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        connections.spawn(attend(server.clone(), connection, peer, router.clone(), stop.clone()));
+    }
+    drop(listener);
+    stop.cancel();
+    connections.close();
+    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+        tracing::warn!("requests were still at work when the server stopped");
+    }
+    Ok(())
+}
+
+/// The next connection, as soon as there is a place for it.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (Connection, SocketAddr) {
+    // The semaphore is never closed.
+    let permit = places.clone().acquire_owned().await.ok();
+    let (stream, address) = loop {
+        match listener.accept().await {
+            Ok(accepted) => break accepted,
+            // It went before it was accepted.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                ) => {}
+            Err(error) => {
+                // Too many open files, most likely: those that end make room.
+                tracing::error!(%error, "accepting a connection");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    };
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    (Connection { stream, idle: Box::pin(tokio::time::sleep(IDLE)), moved: Instant::now(), _permit: permit }, address)
+}
+
+/// Serves a connection to its end; when the server stops, to the end of the request at work.
+async fn attend(server: http1::Builder, connection: Connection, peer: SocketAddr, router: Router, stop: CancellationToken) {
+    let service = tower::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(Peer(peer)));
+        let answer = router.clone().oneshot(request.map(Body::new));
+        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });
-    tokio::select! {
-        ended = async { server.await } => ended,
-        () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {
-            tracing::warn!("requests were still at work when the server stopped");
-            Ok(())
+    let mut connection = pin!(server.serve_connection(TokioIo::new(connection), TowerToHyperService::new(service)));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
-    }
-}
-
-struct Limited {
-    listener: TcpListener,
-    connections: Arc<Semaphore>,
-}
-
-impl Listener for Limited {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        // The semaphore is never closed.
-        let permit = self.connections.clone().acquire_owned().await.ok();
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-        (Connection { stream, idle: Box::pin(tokio::time::sleep(IDLE)), moved: Instant::now(), _permit: permit }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Limited>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Limited>) -> Self {
-        Self(*stream.remote_addr())
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, %peer, "a connection ended early");
     }
 }
 
@@ -145,5 +175,68 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    async fn started(stop: &CancellationToken) -> (SocketAddr, tokio::task::JoinHandle<io::Result<()>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let slow = axum::routing::get(async |ConnectInfo(Peer(peer)): ConnectInfo<Peer>| {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            peer.to_string()
+        });
+        let shutdown = stop.clone();
+        let router = Router::new().route("/", slow);
+        (address, tokio::spawn(serve(listener, router, CancellationToken::new(), async move { shutdown.cancelled().await })))
+    }
+
+    #[tokio::test]
+    async fn a_head_that_does_not_arrive_ends_the_connection() {
+        let (address, server) = started(&CancellationToken::new()).await;
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        let begun = Instant::now();
+        let mut answer = Vec::new();
+        let dripping = async {
+            slow.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+            // A byte now and then: the connection never is idle.
+            loop {
+                let mut buffer = [0; 1024];
+                tokio::select! {
+                    read = slow.read(&mut buffer) => match read {
+                        Ok(n) if n > 0 => answer.extend_from_slice(&buffer[..n]),
+                        _ => break,
+                    },
+                    () = tokio::time::sleep(Duration::from_millis(500)) => drop(slow.write_all(b"a").await),
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(15), dripping).await.unwrap();
+        assert!((HEAD - Duration::from_secs(1)..HEAD + Duration::from_secs(3)).contains(&begun.elapsed()));
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn a_request_at_work_is_answered_when_the_server_stops() {
+        let stop = CancellationToken::new();
+        let (address, server) = started(&stop).await;
+        let idle = TcpStream::connect(address).await.unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let begun = Instant::now();
+        stop.cancel();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(&stream.local_addr().unwrap().to_string()), "{answer}");
+        server.await.unwrap().unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(2), "nobody waits for those that are idle");
+        drop(idle);
+        assert!(TcpStream::connect(address).await.is_err());
     }
 }

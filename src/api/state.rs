@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::idempotency::Idempotency;
 use super::representation::Digests;
+use super::stream::Streams;
 use crate::domain::digest::hex;
 use crate::service::Service;
 
@@ -26,6 +27,7 @@ pub struct Shared {
     pub epoch: String,
     pub digests: Digests,
     pub idempotency: Idempotency,
+    pub streams: Streams,
     /// The OpenAPI document and its ETag.
     pub document: (Bytes, HeaderValue),
 }
@@ -43,6 +45,7 @@ impl ApiState {
             epoch,
             digests: Digests::default(),
             idempotency: Idempotency::default(),
+            streams: Streams::default(),
             document: (document.into(), etag),
         }))
     }

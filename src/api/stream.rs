@@ -1,7 +1,8 @@
 //! `/api/v1/stream`: everything that moves, as server-sent events.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -30,6 +31,42 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 
 pub const TOPICS: [&str; 4] = ["revisions", "deployments", "status", "proofs"];
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Streams of one principal at one time.
+const MOST: usize = 16;
+
+/// How many streams each principal follows.
+#[derive(Default)]
+pub struct Streams(Mutex<HashMap<String, usize>>);
+
+/// One of them, given back when it is dropped.
+struct Place {
+    state: ApiState,
+    principal: String,
+}
+
+impl Place {
+    fn take(state: &ApiState, principal: String) -> Result<Self, Problem> {
+        let mut streams = state.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = streams.entry(principal.clone()).or_default();
+        if *count >= MOST {
+            return Err(Problem::new(Code::TooMany, format!("{MOST} streams of this principal are open already; end one")));
+        }
+        *count += 1;
+        Ok(Self { state: state.clone(), principal })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut streams = self.state.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = streams.get_mut(&self.principal) {
+            *count -= 1;
+            if *count == 0 {
+                streams.remove(&self.principal);
+            }
+        }
+    }
+}
 
 /// What the stream takes.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -57,7 +94,8 @@ async fn stream(
     state.service.authorize(&asker.principal, Action::Read, "stream", None)?;
     let topics = topics(params.topics.as_deref())?;
     let last = last_event(&headers, &state.epoch)?;
-    let mut response = Sse::new(events(state, topics, last)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let place = Place::take(&state, asker.principal.identity())?;
+    let mut response = Sse::new(events(state, topics, last, place)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     // Proxies that buffer would hold events back.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
@@ -97,15 +135,16 @@ struct Follower {
     reset: bool,
     backlog: VecDeque<StreamEvent>,
     receiver: Receiver<StreamEvent>,
+    _place: Place,
 }
 
 /// Events from where the client was; ends when the server stops.
-fn events(state: ApiState, topics: Vec<String>, last: Last) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events(state: ApiState, topics: Vec<String>, last: Last, place: Place) -> impl Stream<Item = Result<Event, Infallible>> {
     let id = if let Last::Here(id) = last { Some(id) } else { None };
     let (remembered, receiver) = state.service.subscribe(id);
     // Remembered events are for those who were here; who is new reads the resources.
     let backlog = if id.is_some() { remembered.into() } else { VecDeque::new() };
-    let mut follower = Follower { state, topics, last: id, reset: last == Last::Elsewhere, backlog, receiver };
+    let mut follower = Follower { state, topics, last: id, reset: last == Last::Elsewhere, backlog, receiver, _place: place };
     follower.reset |= follower.gap();
     unfold(follower, |mut follower| async move {
         let stop = follower.state.stop.clone();

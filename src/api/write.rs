@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
-use http::header::{HeaderName, HeaderValue, LOCATION};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderName, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
@@ -34,6 +34,13 @@ impl FromRequestParts<ApiState> for Write {
         let asker = Asker::from_request_parts(parts, state).await?;
         let Query(params) = Query::<WriteParams>::from_request_parts(parts, state).await?;
         params.check()?;
+        // What is compressed is not what it says it is; RFC 9110 15.5.16: the answer tells what would be taken.
+        if parts.method != http::Method::DELETE
+            && parts.headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        {
+            let problem = Problem::new(Code::UnsupportedMediaType, "bodies are taken as they are, without a Content-Encoding");
+            return Err(problem.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+        }
         Ok(Self { asker, params, headers: parts.headers.clone() })
     }
 }

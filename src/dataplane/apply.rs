@@ -14,15 +14,15 @@ use super::haproxy::{Processes, Reload};
 use super::maps::Known;
 use super::probe::{self, Probed};
 use super::release::Release;
-use super::spoa::{self, Compiled, SpoaError};
-use super::{Inner, Outcome, Progress, Report, Running, blocking, bounded, collect, preflight, restore};
+use super::spoa::{self, Compiled, Judgement, SpoaError};
+use super::{Inner, Outcome, Progress, Report, Running, Verdict, blocking, bounded, collect, preflight, restore};
 use crate::domain::deployment::{DeploymentState, Lane, Step};
 use crate::domain::digest::hex;
 use crate::domain::proof::{Proof, ProofState};
 use crate::domain::{FieldError, Name};
-use crate::render::Bundle;
+use crate::render::{Bundle, RenderedRuleSet};
 
-pub const CHECK_PATIENCE: Duration = Duration::from_secs(60);
+const CHECK_PATIENCE: Duration = Duration::from_secs(60);
 /// A bind that fails takes HAProxy two seconds; 10,000 backends take half a second to read.
 pub const RELOAD_PATIENCE: Duration = Duration::from_secs(30);
 /// Each old worker keeps its memory and its connections; beyond these, reloads wait.
@@ -208,7 +208,7 @@ async fn stage(inner: &Inner, bundle: &Arc<Bundle>) -> Result<((Option<Release>,
 async fn validate(inner: &Inner, bundle: &Bundle, staged: &Release) -> Result<((), String), Stop> {
     match check::check(&inner.settings.haproxy, &inner.releases.folder(staged.number), CHECK_PATIENCE).await {
         Checked::Valid => Ok(((), "haproxy -c: valid".to_owned())),
-        Checked::Unknown(said) => Err(Stop::Retry { said }),
+        Checked::Unknown(said) | Checked::Broke(said) => Err(Stop::Retry { said }),
         Checked::Refused { alerts } => Err(Stop::Refused { said: check::words(&alerts), errors: check::errors_in(bundle, &alerts) }),
     }
 }
@@ -216,16 +216,21 @@ async fn validate(inner: &Inner, bundle: &Bundle, staged: &Release) -> Result<((
 /// Loads the rule sets that guard-spoa does not have, beside those it has. True where there were any.
 async fn load(inner: &Inner, running: &mut Running, bundle: &Bundle) -> Result<(bool, String), Stop> {
     let loaded = inner.agent.applications().await.map_err(Stop::retry)?;
-    let mut detail = String::new();
+    let (mut detail, mut missing) = (String::new(), Vec::new());
     for (name, ruleset) in &bundle.rulesets {
         let known = running.digests.get(name).filter(|(of, _)| Arc::ptr_eq(of, ruleset));
         let digest = known.map_or_else(|| hex(&Sha256::digest(ruleset.text.as_bytes())), |(_, digest)| digest.clone());
         let there = loaded.get(name).is_some_and(|app| app.digest == digest);
         running.digests.insert(name.clone(), (ruleset.clone(), digest));
-        if there {
-            continue;
+        if !there {
+            // All of them before any is loaded.
+            missing.push((name, ruleset, judged(inner, ruleset).await?));
         }
-        match inner.agent.load(name, &ruleset.text).await {
+    }
+    for (name, ruleset, judged) in missing {
+        let answer =
+            if judged { inner.agent.load(name, &ruleset.text).await } else { inner.agent.load_unjudged(name, &ruleset.text).await };
+        match answer {
             Ok(Compiled::Accepted { rule_count, load_ms, .. }) => {
                 let _ = write!(detail, "{}{name}: {rule_count} rules in {load_ms:.0} ms", if detail.is_empty() { "" } else { "; " });
             }
@@ -233,12 +238,34 @@ async fn load(inner: &Inner, running: &mut Running, bundle: &Bundle) -> Result<(
                 let (said, errors) = spoa::refusal(ruleset, &error);
                 return Err(Stop::Refused { said, errors });
             }
-            Err(error @ (SpoaError::Away(_) | SpoaError::Said { .. })) => return Err(Stop::retry(error)),
+            // It would cost the traffic's agent the same again and again.
+            Err(error @ (SpoaError::Broke(_) | SpoaError::Late(_))) if !judged => {
+                let (said, errors) = spoa::too_expensive(ruleset, &error.to_string());
+                return Err(Stop::Refused { said, errors });
+            }
+            Err(error) => return Err(Stop::retry(error)),
         }
     }
     running.digests.retain(|name, _| bundle.rulesets.contains_key(name));
     let any = !detail.is_empty();
     Ok((any, if any { detail } else { format!("all {} are loaded", bundle.rulesets.len()) }))
+}
+
+/// Whether the validator has accepted a rule set, by now or earlier: nothing goes to the agent that serves while there is somebody to judge it
+/// first. False where the validator is away.
+async fn judged(inner: &Inner, ruleset: &RenderedRuleSet) -> Result<bool, Stop> {
+    if inner.validator.accepted.has(ruleset) {
+        return Ok(true);
+    }
+    match inner.validator.judge(ruleset).await {
+        Judgement::Said(Verdict::Accepted { .. }) => Ok(true),
+        Judgement::Said(Verdict::Refused { said, errors, .. }) => Err(Stop::Refused { said, errors }),
+        Judgement::Said(Verdict::Away(why)) => {
+            tracing::warn!(why, ruleset = ruleset.name, "the validator is away: the agent judges this itself");
+            Ok(false)
+        }
+        Judgement::Busy(said) => Err(Stop::retry(format!("the validator is busy: {said}"))),
+    }
 }
 
 /// What a reload could fail by although the configuration is valid.

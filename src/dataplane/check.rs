@@ -24,6 +24,8 @@ pub enum Checked {
     },
     /// It could not be asked: says nothing about the configuration.
     Unknown(String),
+    /// It was asked, and ended without a word, or not in time.
+    Broke(String),
 }
 
 /// One `[ALERT]`.
@@ -51,7 +53,7 @@ pub async fn check(program: &Path, folder: &Path, patience: Duration) -> Checked
     match tokio::time::timeout(patience, work).await {
         Ok((Ok(status), said)) => judged(status.code(), &said),
         Ok((Err(error), _)) => Checked::Unknown(format!("`haproxy -c`: {error}")),
-        Err(_) => Checked::Unknown(format!("`haproxy -c` took more than {} s", patience.as_secs())),
+        Err(_) => Checked::Broke(format!("`haproxy -c` took more than {} s", patience.as_secs())),
     }
 }
 
@@ -78,7 +80,7 @@ fn judged(code: Option<i32>, said: &str) -> Checked {
             }
             Checked::Refused { alerts }
         }
-        code => Checked::Unknown(format!("`haproxy -c` ended with {code:?}: {}", super::bounded(said.trim()))),
+        code => Checked::Broke(format!("`haproxy -c` ended with {code:?}: {}", super::bounded(said.trim()))),
     }
 }
 
@@ -171,7 +173,7 @@ mod tests {
             judged(Some(2), "Configuration file has no error but will not start (no listener) => exit(2)."),
             Checked::Refused { .. }
         ));
-        assert!(matches!(judged(None, ""), Checked::Unknown(_)));
+        assert!(matches!(judged(None, ""), Checked::Broke(_)));
     }
 
     #[tokio::test]

@@ -28,6 +28,7 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
@@ -36,13 +37,17 @@ use self::haproxy::Haproxy;
 use self::maps::{Known, Worker};
 use self::probe::Prober;
 use self::release::Releases;
-use self::spoa::Spoa;
+pub use self::spoa::Accepted;
+use self::spoa::{Judgement, Spoa, TOO_EXPENSIVE, Validator};
 use crate::compile::NodeSettings;
 use crate::domain::deployment::{DeploymentState, Lane, Step};
 use crate::domain::proof::Proof;
 use crate::domain::{FieldError, Finding, Name, Revision};
 use crate::render::{Bundle, RenderedRuleSet};
 use crate::telemetry::clock::Clock;
+
+/// A few vhosts have so long to be judged by `haproxy -c`; it takes some milliseconds.
+const JUDGE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the applying side is told at its start.
 #[derive(Clone, Debug)]
@@ -66,7 +71,8 @@ pub enum Verdict {
         said: String,
         errors: Vec<FieldError>,
     },
-    /// Nobody could be asked; says nothing about the content.
+    /// Nobody could be asked: not there, or no place for another question. Says nothing about the content. An engine that broke on the
+    /// content, or took too long, has refused it (`too_expensive`).
     Away(String),
 }
 
@@ -134,7 +140,7 @@ struct Inner {
     clock: Clock,
     haproxy: Haproxy,
     agent: Spoa,
-    validator: Spoa,
+    validator: Validator,
     releases: Releases,
     /// Held by whoever changes something: runtime and reload never run beside each other.
     running: Mutex<Running>,
@@ -160,7 +166,7 @@ impl Node {
         let inner = Inner {
             haproxy: Haproxy::new(&settings.node.master_socket()),
             agent: Spoa::new(&settings.node.control_socket()),
-            validator: Spoa::new(&settings.node.validator_socket()),
+            validator: Validator::new(&settings.node.validator_socket()),
             releases: Releases::new(&settings.state_dir),
             running: Mutex::default(),
             settings,
@@ -175,7 +181,15 @@ impl Node {
 
     /// Compiles a rule set in the validator process, never in the serving one.
     pub async fn validate_ruleset(&self, ruleset: &RenderedRuleSet) -> Verdict {
-        spoa::judge(&self.inner.validator, ruleset).await
+        match self.inner.validator.judge(ruleset).await {
+            Judgement::Said(verdict) => verdict,
+            Judgement::Busy(said) => Verdict::Away(said),
+        }
+    }
+
+    /// The rule sets that the validator accepted.
+    pub fn accepted(&self) -> &Accepted {
+        &self.inner.validator.accepted
     }
 
     /// Judges a bundle's structure by `haproxy -c` in a staging folder of its own; the bundle may be reduced to the vhosts of interest.
@@ -185,11 +199,16 @@ impl Node {
             Ok(staged) => staged,
             Err(error) => return Verdict::Away(format!("staging: {error}")),
         };
-        let checked = check::check(&self.inner.settings.haproxy, staged.folder(), apply::CHECK_PATIENCE).await;
+        let checked = check::check(&self.inner.settings.haproxy, staged.folder(), JUDGE_PATIENCE).await;
         drop(tokio::task::spawn_blocking(move || drop(staged)));
         match checked {
             Checked::Valid => Verdict::Accepted { findings: vec![] },
             Checked::Unknown(said) => Verdict::Away(said),
+            Checked::Broke(said) => {
+                let errors =
+                    bundle.probes.keys().map(|name| FieldError::new(format!("/vhosts/{name}/upstream"), TOO_EXPENSIVE, said.clone()));
+                Verdict::Refused { engine: "haproxy", errors: errors.take(20).collect(), said }
+            }
             Checked::Refused { alerts } => {
                 Verdict::Refused { engine: "haproxy", said: check::words(&alerts), errors: check::errors_in(bundle, &alerts) }
             }

@@ -128,7 +128,9 @@ impl Prober {
         let asked = evaluate_request(target, client);
         let told = match self.spoa.evaluate(&target.ruleset, &asked).await {
             Ok(told) => told,
-            Err(error @ SpoaError::Away(_)) => return Err(Judged::Fault(error.to_string())),
+            Err(error @ (SpoaError::Away(_) | SpoaError::Busy(_) | SpoaError::Broke(_) | SpoaError::Late(_))) => {
+                return Err(Judged::Fault(error.to_string()));
+            }
             Err(error) => return Err(Judged::Fault(format!("the agent could not be asked about the attack: {error}"))),
         };
         let told_rules: BTreeSet<u32> = told.rules.iter().copied().collect();

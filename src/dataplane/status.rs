@@ -25,7 +25,7 @@ pub async fn engine_status(inner: &Inner) -> EngineStatus {
         let client: &super::spoa::Spoa = client;
         tokio::time::timeout(PATIENCE, client.status()).await.map_or_else(|_| Err(late()), |said| said.map_err(|e| e.to_string()))
     };
-    let (haproxy, agent, validator) = tokio::join!(haproxy, spoa(&inner.agent), spoa(&inner.validator));
+    let (haproxy, agent, validator) = tokio::join!(haproxy, spoa(&inner.agent), spoa(&inner.validator.spoa));
 
     let mut status = EngineStatus::default();
     match haproxy {

@@ -17,6 +17,14 @@ impl Principal {
             Self::System => "system".to_owned(),
         }
     }
+
+    /// By what limits and keys are counted: an id where there is one, since names of tokens may be used again.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Token { id, .. } => id.to_string(),
+            Self::System => self.label(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What an engine would refuse is never committed: writes that reach a rule set or the structure are judged by the engines first, in
 //! the caller's task. The writer then makes sure that what it commits is what was judged.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,15 +13,21 @@ use super::apply::Change;
 use super::keyed::inside;
 use super::object::Object;
 use crate::compile::{self, NodeSettings};
-use crate::dataplane::{Node, Verdict};
+use crate::dataplane::{Accepted, Node, Verdict};
 use crate::domain::error::{Error, Result};
-use crate::domain::{Finding, Mode, Policy, Severity, Snapshot, Upstream, Versioned, Vhost};
+use crate::domain::{FieldError, Finding, Mode, Name, Policy, Severity, Snapshot, Upstream, Versioned, Vhost};
 use crate::render::{self, Bundle, RenderedRuleSet};
 
 /// The engines as far as they judge content. A seam for tests: a stub can refuse or hang.
 pub trait Engines: Send + Sync {
     fn validate_ruleset<'a>(&'a self, ruleset: &'a RenderedRuleSet) -> BoxFuture<'a, Verdict>;
     fn validate_structure<'a>(&'a self, bundle: &'a Bundle) -> BoxFuture<'a, Verdict>;
+    /// Rule sets that were accepted, so that nothing is judged twice.
+    fn accepted(&self) -> &Accepted;
+    /// The last resort against an engine that never answers: engines have limits of their own, and turns to wait for.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(60)
+    }
 }
 
 impl Engines for Node {
@@ -32,24 +38,29 @@ impl Engines for Node {
     fn validate_structure<'a>(&'a self, bundle: &'a Bundle) -> BoxFuture<'a, Verdict> {
         Box::pin(Node::validate_structure(self, bundle))
     }
-}
 
-/// An engine that has not answered by then is taken to be away: the write is accepted with a finding, and judged again when deployed.
-const PATIENCE: Duration = Duration::from_secs(10);
+    fn accepted(&self) -> &Accepted {
+        Node::accepted(self)
+    }
+}
 
 /// Judgements at once: each may cost an engine a core and some hundred megabytes.
 const AT_ONCE: usize = 2;
 
-/// Names of accepted rule sets remembered. Names are digests of content, so that what was accepted once stays so until the engine changes,
-/// which is a restart.
-const REMEMBERED: usize = 4096;
+/// Bytes of SecLang of all rule sets together: guard-spoa reads a file of at most 64 MiB, in which they are quoted.
+const MOST_SECLANG: usize = 32 << 20;
 
 pub struct Judge {
     engines: Arc<dyn Engines>,
     node: Arc<NodeSettings>,
     turns: Semaphore,
-    accepted: Mutex<(HashSet<String>, VecDeque<String>)>,
+    most_seclang: usize,
+    /// What policies came to when it was last counted: name of the rule set, and bytes.
+    weighed: Mutex<HashMap<Name, Weighed>>,
 }
+
+/// The policy that was counted, the name of its rule set, and bytes.
+type Weighed = (Arc<Versioned<Policy>>, String, usize);
 
 /// What was judged: as much of the object as the judgement is about.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +114,7 @@ fn same_ruleset(a: &Policy, b: &Policy) -> bool {
 
 impl Judge {
     pub fn new(engines: Arc<dyn Engines>, node: Arc<NodeSettings>) -> Self {
-        Self { engines, node, turns: Semaphore::new(AT_ONCE), accepted: Mutex::default() }
+        Self { engines, node, turns: Semaphore::new(AT_ONCE), most_seclang: MOST_SECLANG, weighed: Mutex::default() }
     }
 
     /// Judges a change. Findings and faults point into the object.
@@ -111,7 +122,7 @@ impl Judge {
         let mut judged = Judged::default();
         let mut findings = Vec::new();
         if let Some(policy) = ruleset_of(change) {
-            findings.extend(self.ruleset(&policy.spec, now).await?);
+            findings.extend(self.ruleset(head, &policy.spec, now).await?);
             judged.policy = Some(policy.spec.clone());
         }
         if let Some(vhost) = structure_of(change) {
@@ -121,31 +132,65 @@ impl Judge {
         Ok((judged, findings))
     }
 
-    async fn ruleset(&self, policy: &Policy, now: OffsetDateTime) -> Result<Vec<Finding>> {
+    async fn ruleset(&self, head: &Snapshot, policy: &Policy, now: OffsetDateTime) -> Result<Vec<Finding>> {
         let owned = policy.clone();
-        let (ruleset, rendered) = tokio::task::spawn_blocking(move || {
-            let ruleset = compile::ruleset_of(&owned, now).map_err(Error::Invalid)?;
-            let rendered = render::render_ruleset(&ruleset).map_err(Error::internal)?;
-            Ok::<_, Error>((ruleset.name, rendered))
-        })
-        .await
-        .map_err(Error::internal)??;
-        if self.accepted.lock().unwrap_or_else(PoisonError::into_inner).0.contains(&ruleset) {
+        let rendered = tokio::task::spawn_blocking(move || rendered(&owned, now)).await.map_err(Error::internal)??;
+        self.weigh(head, policy, &rendered, now).await?;
+        let accepted = self.engines.accepted();
+        if accepted.has(&rendered) {
             return Ok(Vec::new());
         }
         let verdict = self.ask(self.engines.validate_ruleset(&rendered)).await;
         if matches!(verdict, Verdict::Accepted { .. }) {
-            let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-            if accepted.0.insert(ruleset.clone()) {
-                accepted.1.push_back(ruleset);
-            }
-            if accepted.1.len() > REMEMBERED
-                && let Some(oldest) = accepted.1.pop_front()
-            {
-                accepted.0.remove(&oldest);
-            }
+            accepted.add(&rendered);
         }
         told(verdict, &format!("/policies/{}", policy.name))
+    }
+
+    /// Refuses what would make all SecLang together more than the agent can be started with. A bound that costs next to nothing is looked at
+    /// first; only beyond it rule sets are made and counted, each policy once.
+    async fn weigh(&self, head: &Snapshot, policy: &Policy, made: &RenderedRuleSet, now: OffsetDateTime) -> Result<()> {
+        let others = || head.policies.values().filter(|other| other.spec.name != policy.name && at_most(&other.spec) > 0);
+        let bound: usize = others().map(|other| at_most(&other.spec)).sum();
+        if bound + made.text.len() <= self.most_seclang {
+            return Ok(());
+        }
+        let mut weighed = self.weighed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let others: Vec<_> = others().cloned().collect();
+        let (made, policy) = (made.clone(), policy.name.clone());
+        let (weighed, sum) = tokio::task::spawn_blocking(move || {
+            let mut counted = HashSet::from([made.name.clone()]);
+            let mut sum = made.text.len();
+            weighed.retain(|name, _| *name != policy);
+            for other in &others {
+                let known = weighed.get(&other.spec.name).filter(|(of, _, _)| Arc::ptr_eq(of, other));
+                let (name, bytes) = match known {
+                    Some((_, name, bytes)) => (name.clone(), *bytes),
+                    // What cannot be made is not loaded.
+                    None => rendered(&other.spec, now).map_or_else(|_| (String::new(), 0), |made| (made.name, made.text.len())),
+                };
+                weighed.insert(other.spec.name.clone(), (Arc::clone(other), name.clone(), bytes));
+                if counted.insert(name) {
+                    sum += bytes;
+                }
+            }
+            let there: HashSet<&Name> = others.iter().map(|other| &other.spec.name).collect();
+            weighed.retain(|name, _| there.contains(name));
+            (weighed, sum)
+        })
+        .await
+        .map_err(Error::internal)?;
+        *self.weighed.lock().unwrap_or_else(PoisonError::into_inner) = weighed;
+        if sum <= self.most_seclang {
+            return Ok(());
+        }
+        let said = format!(
+            "with this change the rules of all policies together would be {sum} bytes of SecLang, and {} is the most that guard-spoa is given: \
+             shorten custom rules or exclusions, or let policies have the same ones",
+            self.most_seclang
+        );
+        let errors = vec![FieldError::new("", "too_large", said.clone())];
+        Err(Error::EngineRefused { engine: "coraza", said, errors })
     }
 
     async fn structure(&self, head: &Snapshot, vhost: &Versioned<Vhost>, now: OffsetDateTime) -> Result<Vec<Finding>> {
@@ -181,11 +226,28 @@ impl Judge {
 
     async fn ask(&self, question: BoxFuture<'_, Verdict>) -> Verdict {
         let Ok(_turn) = self.turns.acquire().await else { return Verdict::Away("shutting down".to_owned()) };
-        match tokio::time::timeout(PATIENCE, question).await {
-            Ok(verdict) => verdict,
-            Err(_) => Verdict::Away(format!("no answer in {} s", PATIENCE.as_secs())),
-        }
+        let patience = self.engines.patience();
+        // It took the question: whatever it is doing with it, it must not do it where traffic is served.
+        let late = |_| {
+            let said = format!("no answer in {} s: it costs an engine too much", patience.as_secs());
+            Verdict::Refused { engine: "engine", errors: vec![FieldError::new("", "too_expensive", said.clone())], said }
+        };
+        tokio::time::timeout(patience, question).await.unwrap_or_else(late)
     }
+}
+
+fn rendered(policy: &Policy, now: OffsetDateTime) -> Result<RenderedRuleSet> {
+    let ruleset = compile::ruleset_of(policy, now).map_err(Error::Invalid)?;
+    render::render_ruleset(&ruleset).map_err(Error::internal)
+}
+
+/// What a policy's rule set cannot be longer than, in bytes. Policies without rules of their own share a few short ones.
+fn at_most(policy: &Policy) -> usize {
+    if policy.exclusions.is_empty() && policy.custom_rules.is_empty() {
+        return 0;
+    }
+    let rules: usize = policy.custom_rules.iter().map(|rule| rule.seclang.len() * 2 + 1024).sum();
+    (16 << 10) + rules + policy.exclusions.len() * (4 << 10)
 }
 
 fn told(verdict: Verdict, object: &str) -> Result<Vec<Finding>> {
@@ -205,9 +267,56 @@ fn told(verdict: Verdict, object: &str) -> Result<Vec<Finding>> {
                 severity: Severity::Warning,
                 code: "not_validated".to_owned(),
                 pointer: String::new(),
-                message: "the engine that would judge this is away: accepted without its judgement, which comes with the deployment"
-                    .to_owned(),
+                message:
+                    "the engine that would judge this is away: this was accepted without its judgement, which comes with the deployment. \
+                          See to it that guard-spoa's validator and HAProxy's program are there (`guard-proxy doctor` says what is not), \
+                          and look at the deployment: if it is refused, write the object again as it was, or mended"
+                        .to_owned(),
             }])
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::Stub;
+    use super::*;
+    use crate::compile::sample;
+
+    #[tokio::test]
+    async fn all_rules_together_are_bounded_and_shared_ones_count_once() {
+        let rules = |n: u32| {
+            let rule = |i: u32| json!({"id": 190_000 + i, "seclang": format!("SecRule ARGS:a{n} \"@streq {}\" \"phase:2,deny,msg:'x'\"", "x".repeat(8000))});
+            json!((0..10).map(rule).collect::<Vec<_>>())
+        };
+        let policy = |name: &str, n: u32| json!({"name": name, "custom_rules": rules(n)});
+        let mut head = Snapshot::default();
+        for n in 0..5 {
+            sample::put_policy(&mut head, n + 1, policy(&format!("p{n}"), n));
+        }
+        for n in 0..20 {
+            sample::put_policy(&mut head, n + 10, policy(&format!("twin{n}"), 0));
+        }
+        let mut judge = Judge::new(Arc::new(Stub::default()), Arc::new(sample::node("/run/guard-proxy")));
+        // Six of 80 kB and some, not seven.
+        judge.most_seclang = 560_000;
+        let ask = async |head: &Snapshot, name: &str, n: u32| {
+            let mut one = Snapshot::default();
+            sample::put_policy(&mut one, 99, policy(name, n));
+            let policy = one.policies.values().next().unwrap().spec.clone();
+            judge.ruleset(head, &policy, OffsetDateTime::UNIX_EPOCH).await
+        };
+        ask(&head, "p5", 5).await.unwrap();
+        sample::put_policy(&mut head, 6, policy("p5", 5));
+        ask(&head, "twin20", 0).await.unwrap();
+        ask(&head, "p5", 6).await.unwrap();
+        for _ in 0..2 {
+            let Err(Error::EngineRefused { errors, .. }) = ask(&head, "p6", 6).await else { panic!() };
+            assert_eq!((errors[0].code.as_str(), errors[0].pointer.as_str()), ("too_large", ""));
+        }
+        let policy = &head.policies.values().next().unwrap().spec;
+        assert!(rendered(policy, OffsetDateTime::UNIX_EPOCH).unwrap().text.len() <= at_most(policy));
     }
 }

@@ -178,6 +178,7 @@ pub fn inside(error: Error, prefix: &str) -> Error {
     let relative = |mut fault: FieldError| {
         match fault.pointer.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
             Some(rest) => fault.pointer = rest.to_owned(),
+            None if fault.pointer.is_empty() => {}
             None => {
                 fault.detail = format!("{}: {}", fault.pointer, fault.detail);
                 fault.pointer = String::new();

@@ -12,7 +12,8 @@ use crate::dataplane::EngineStatus;
 use crate::domain::deployment::{Deployment, DeploymentState, Step};
 use crate::domain::error::{Error, Result};
 use crate::domain::proof::{Proof, ProofState};
-use crate::domain::{Action, Name, Revision};
+use crate::domain::revision::ObjectChange;
+use crate::domain::{Action, Kind, Name, Revision};
 use crate::store;
 
 /// Refused deployments remembered since the last live one.
@@ -42,9 +43,9 @@ impl LiveState {
     }
 
     /// What is known of `revision`; None while nothing is decided.
-    fn verdict(&self, revision: Revision, head: Revision) -> Option<Waited> {
+    fn verdict(&self, revision: Revision, head: Revision) -> Option<Decided> {
         if self.live >= revision {
-            return Some(Waited::Live { live_revision: self.live });
+            return Some(Decided::Live(self.live));
         }
         // The newest refusal of content that has `revision` in it stands as long as nothing newer is on its way: a newer revision, or
         // the same one tried again, may yet bring it.
@@ -53,20 +54,65 @@ impl LiveState {
         if head > *refused || under_way {
             return None;
         }
-        Some(Waited::Refused { deployment: Box::new(Deployment::clone(deployment)) })
+        // Its own deployment, with what was live before: there was nothing else in it that could have been refused.
+        let alone = self.refused.get(&revision).filter(|_| self.live + 1 == revision);
+        Some(Decided::Refused { newest: Arc::clone(deployment), alone: alone.cloned() })
     }
 }
 
+/// What became of a revision.
+enum Decided {
+    Live(Revision),
+    /// The newest refusal of something that has the revision in it, and that of the revision alone, where there was one.
+    Refused {
+        newest: Arc<Deployment>,
+        alone: Option<Arc<Deployment>>,
+    },
+}
+
+/// Whether a refusal's errors point to something that these changes changed.
+fn blames(deployment: &Deployment, changes: &[ObjectChange]) -> bool {
+    let of = |pointer: &str, change: &ObjectChange| {
+        let mut parts = pointer.split('/').skip(1);
+        let kind = match change.kind {
+            Kind::Vhost => "vhosts",
+            Kind::Policy => "policies",
+            Kind::IpList => "ip_lists",
+        };
+        parts.next().is_some_and(|part| part.replace('-', "_") == kind) && parts.next() == Some(change.name.as_str())
+    };
+    deployment.errors.iter().any(|error| changes.iter().any(|change| of(&error.pointer, change)))
+}
+
 impl Service {
-    /// Follows `revision` until it is live or refused, or the time is over (1 to 120 s).
+    /// Follows `revision` until it is live or refused, or the time is over (1 to 120 s). Refused means that the refusal is about what this
+    /// revision changed: its errors point there, or the deployment had nothing else that was new. Whoever only came behind somebody else's
+    /// bad change is not told that theirs was refused: it is not live yet.
     pub async fn wait_live(&self, revision: Revision, timeout: Duration) -> Waited {
+        self.follow(revision, timeout, true).await
+    }
+
+    /// The same for whoever asks about everything up to `revision`: refused is refused, by whosever change.
+    pub async fn wait_all_live(&self, revision: Revision, timeout: Duration) -> Waited {
+        self.follow(revision, timeout, false).await
+    }
+
+    async fn follow(&self, revision: Revision, timeout: Duration, own: bool) -> Waited {
         let timeout = timeout.clamp(Duration::from_secs(1), Duration::from_secs(120));
         let mut live = self.watch_live();
         let decided = async {
             loop {
                 let head = self.head().revision;
-                if let Some(waited) = live.borrow_and_update().verdict(revision, head) {
-                    return waited;
+                let verdict = live.borrow_and_update().verdict(revision, head);
+                match verdict {
+                    Some(Decided::Live(live_revision)) => return Waited::Live { live_revision },
+                    Some(Decided::Refused { newest, alone }) => {
+                        let deployment = if !own || self.blamed(&newest, revision).await { Some(newest) } else { alone };
+                        if let Some(deployment) = deployment {
+                            return Waited::Refused { deployment: Box::new(Deployment::clone(&deployment)) };
+                        }
+                    }
+                    None => {}
                 }
                 if live.changed().await.is_err() {
                     std::future::pending::<()>().await;
@@ -78,6 +124,19 @@ impl Service {
             Err(_) => {
                 let state = Arc::clone(&self.inner.shared.live.borrow());
                 Waited::NotYet { deployment: state.deployment.as_ref().filter(|d| d.revision >= revision).map(|d| d.id) }
+            }
+        }
+    }
+
+    async fn blamed(&self, deployment: &Deployment, revision: Revision) -> bool {
+        if deployment.errors.is_empty() {
+            return false;
+        }
+        match self.inner.store.revision(revision).await {
+            Ok(info) => info.is_some_and(|info| blames(deployment, &info.changes)),
+            Err(error) => {
+                tracing::warn!(%error, revision, "whose change was refused is not known");
+                false
             }
         }
     }

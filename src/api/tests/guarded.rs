@@ -94,3 +94,23 @@ async fn a_panic_is_a_problem(pool: PgPool) {
     let problem = app.get("/health").await.problem(500, "internal");
     assert!(!problem.to_string().contains("secret"));
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_principal_has_sixteen_streams(pool: PgPool) {
+    use tower::ServiceExt as _;
+    let app = app(&pool).await;
+    let open = async || {
+        let request = Request::builder().uri("/api/v1/stream").header("authorization", format!("Bearer {TOKEN}"));
+        app.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    let mut streams = Vec::new();
+    for _ in 0..16 {
+        streams.push(open().await);
+    }
+    assert!(streams.iter().all(|stream| stream.status() == 200));
+    let refused = app.get("/api/v1/stream").await;
+    assert!(refused.headers.contains_key("retry-after"));
+    refused.problem(429, "too_many");
+    streams.pop();
+    assert_eq!(open().await.status(), 200);
+}

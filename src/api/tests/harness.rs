@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 use crate::api::{ApiState, router};
 use crate::compile::sample;
-use crate::dataplane::Verdict;
+use crate::dataplane::{Accepted, Verdict};
 use crate::render::{Bundle, RenderedRuleSet};
 use crate::service::{Engines, Service};
 use crate::store::{Store, StoreSettings};
@@ -21,7 +21,8 @@ use crate::telemetry::clock;
 
 pub const TOKEN: &str = "a-token-for-tests-of-40-characters-00000";
 
-struct Agreeable;
+#[derive(Default)]
+struct Agreeable(Accepted);
 
 impl Engines for Agreeable {
     fn validate_ruleset<'a>(&'a self, ruleset: &'a RenderedRuleSet) -> BoxFuture<'a, Verdict> {
@@ -36,6 +37,9 @@ impl Engines for Agreeable {
     fn validate_structure<'a>(&'a self, _: &'a Bundle) -> BoxFuture<'a, Verdict> {
         Box::pin(async { Verdict::Accepted { findings: Vec::new() } })
     }
+    fn accepted(&self) -> &Accepted {
+        &self.0
+    }
 }
 
 pub struct App {
@@ -47,7 +51,7 @@ pub struct App {
 pub async fn app(pool: &PgPool) -> App {
     let options = (*pool.connect_options()).clone();
     let store = Store::with_options(options, &StoreSettings::default()).await.unwrap();
-    let service = Service::start(store, Arc::new(Agreeable), sample::node("/run/guard-proxy"), clock::system()).await.unwrap();
+    let service = Service::start(store, Arc::new(Agreeable::default()), sample::node("/run/guard-proxy"), clock::system()).await.unwrap();
     service.ensure_admin_token(Some(TOKEN)).await.unwrap();
     let state = ApiState::new(service.clone(), PrometheusBuilder::new().build_recorder().handle());
     App { router: router(state.clone()), state, service }

@@ -109,6 +109,8 @@ fn problems() {
         (Error::Invalid(vec![field("invalid"), field("taken")]), 422, "invalid"),
         (Error::Invalid(vec![field("taken")]), 409, "taken"),
         (Error::EngineRefused { engine: "haproxy", said: "no".into(), errors: vec![field("x")] }, 422, "refused"),
+        (Error::EngineRefused { engine: "coraza", said: "no".into(), errors: vec![field("too_expensive")] }, 422, "too_expensive"),
+        (Error::EngineRefused { engine: "coraza", said: "no".into(), errors: vec![field("too_large")] }, 422, "too_large"),
         (Error::RevisionRefused { revision: 7, deployment: uuid::Uuid::nil(), said: "no".into(), errors: vec![] }, 422, "refused"),
         (Error::Stale { current: Some(Box::new(json!({"name": "a"}))), etag: Some(7) }, 412, "precondition_failed"),
         (Error::PreconditionRequired, 428, "precondition_required"),

@@ -77,6 +77,13 @@ async fn wrong_requests(pool: PgPool) {
     assert_eq!((&problem["line"], &problem["column"]), (&json!(3), &json!(11)));
     put(&[json_type, "if-match: *"], "{\"mode\":\"off\",\"mode\":\"block\"}").await.problem(400, "invalid_json");
     put(&[json_type, "if-match: *"], "").await.problem(400, "invalid_json");
+    let zipped = put(&[json_type, "content-encoding: gzip", "if-match: *"], "{}").await;
+    assert_eq!(zipped.header("accept-encoding"), "identity");
+    zipped.problem(415, "unsupported_media_type");
+    let entries = "/api/v1/ip-lists/office/entries";
+    app.ask("PUT", entries, &["content-type: text/plain", "content-encoding: zstd", "if-match: *"], "x")
+        .await
+        .problem(415, "unsupported_media_type");
     let problem = put(&[json_type, "if-match: *"], "[]").await.problem(422, "invalid");
     assert_eq!(pointers(&problem), [""]);
     put(&["if-match: *"], "{}").await.problem(415, "unsupported_media_type");

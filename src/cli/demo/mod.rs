@@ -285,7 +285,9 @@ fn engines(settings: &Settings, state: &State, guard_spoa: &Path) -> [Spec; 3] {
         pid_file: state.pids.join(format!("{name}.pid")),
         stop: "TERM",
     };
-    let validator = vec!["-validator".into(), "-control".into(), node.validator_socket().into()];
+    // As in examples/systemd; the hard limits behind these are systemd's.
+    let validator =
+        ["-validator".into(), "-control".into(), node.validator_socket().into(), "-memory-limit".into(), "400MiB".into()].into();
     let agent = vec![
         "-config".into(),
         current.join("guard-spoa.yaml").into(),
@@ -295,6 +297,8 @@ fn engines(settings: &Settings, state: &State, guard_spoa: &Path) -> [Spec; 3] {
         state.log.join("events.log").into(),
         "-drain-timeout".into(),
         "2s".into(),
+        "-memory-limit".into(),
+        "1536MiB".into(),
     ];
     let haproxy = vec![
         "-W".into(),
@@ -350,4 +354,21 @@ async fn take(what: &str, option: &str, port: u16) -> Result<TcpListener, Failur
         };
         Failure::user(format!("port {port} of {what} {why}")).hint(format!("choose another one with `{option}`"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_compiles_rules_has_limits_of_memory() {
+        let (agent, validator) = (
+            include_str!("../../../examples/systemd/guard-spoa.service"),
+            include_str!("../../../examples/systemd/guard-spoa-validator.service"),
+        );
+        let demo = include_str!("mod.rs");
+        for (unit, soft, hard) in [(agent, "1536MiB", "MemoryMax=2G\n"), (validator, "400MiB", "MemoryMax=512M\n")] {
+            assert!(unit.contains(&format!("-memory-limit {soft}")) && unit.contains(hard), "{unit}");
+            assert!(demo.contains(&format!("\"{soft}\".into()")), "the demo has it too");
+        }
+        assert!(include_str!("../../../examples/systemd/guard-proxy.service").contains("MemoryMax="));
+    }
 }

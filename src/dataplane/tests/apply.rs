@@ -284,3 +284,80 @@ async fn whatever_is_started_anew_is_brought_back() {
     assert_eq!(lab.get("shop.test", SQLI).await, 403);
     assert!(lab.node.collect().await.is_empty(), "nothing is old enough");
 }
+
+/// A socket in the agent's place, which hangs up, or (with `hang`) never answers, on what it is told to load.
+fn stubborn_agent(socket: &str, hang: bool) -> Arc<std::sync::atomic::AtomicUsize> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    drop(std::fs::remove_file(socket));
+    let listener = tokio::net::UnixListener::bind(socket).unwrap();
+    let loads = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = loads.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let count = count.clone();
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                let n = stream.read(&mut buffer).await.unwrap_or(0);
+                if buffer[..n].starts_with(b"PUT") {
+                    count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if hang {
+                        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+                    }
+                    return;
+                }
+                let body = r#"{"items":[]}"#;
+                let text = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                drop(stream.write_all(text.as_bytes()).await);
+            });
+        }
+    });
+    loads
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_agent_loads_nothing_that_could_have_been_judged_and_was_not() {
+    use std::sync::atomic::Ordering;
+    let first = state(1, "block");
+    let mut lab = Lab::start(&first).await;
+    let one = lab.bundle(&first);
+    let (report, told) = lab.apply(&one, None).await;
+    live(&report, &told);
+
+    // The validator says no: the agent is not even asked.
+    let mut second = state(2, "block");
+    policy(
+        &mut second,
+        "block",
+        json!([{"id": 190_001, "seclang": "SecRule ARGS \"@rx (?:a{1,1000}){1,1000}\" \"phase:2,deny,msg:'x'\""}]),
+    );
+    let two = lab.bundle(&second);
+    lab.stop_agent();
+    let loads = stubborn_agent(&lab.settings.control_socket(), false);
+    let (report, told) = lab.apply(&two, Some(&one)).await;
+    let (said, pointers) = refused(&report);
+    assert_eq!((told.names().as_str(), pointers[0].as_str()), ("stage rulesets!", "/policies/main/custom_rules/0"), "{said}");
+    assert_eq!(loads.load(Ordering::Relaxed), 0);
+
+    // It says yes: what becomes of the agent then is not the content's.
+    let mut third = state(3, "block");
+    policy(&mut third, "block", json!([{"id": 190_001, "seclang": "SecRule ARGS:a \"@streq 1\" \"phase:2,deny,msg:'x'\""}]));
+    let three = lab.bundle(&third);
+    let (report, _) = lab.apply(&three, Some(&one)).await;
+    assert!(matches!(report.outcome, Outcome::Retry { .. }), "{:?}", report.outcome);
+    assert_eq!(loads.load(Ordering::Relaxed), 1);
+    assert!(three.rulesets.values().all(|ruleset| lab.node.accepted().has(ruleset)));
+
+    // Nobody to judge it, and the agent breaks on it, or has no end.
+    lab.stop_validator();
+    for hang in [false, true] {
+        let node = lab.new_node();
+        let loads = stubborn_agent(&lab.settings.control_socket(), hang);
+        let begun = Instant::now();
+        let report = node.apply(&two, Some(&one), &Told::default()).await;
+        let Outcome::Refused { errors, .. } = &report.outcome else { panic!("{:?}", report.outcome) };
+        assert!(errors.iter().all(|e| e.code == "too_expensive" && e.pointer.starts_with("/policies/")), "{errors:?}");
+        assert_eq!(loads.load(Ordering::Relaxed), 1);
+        assert!(begun.elapsed().as_secs() < 13);
+    }
+}

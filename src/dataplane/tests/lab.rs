@@ -104,7 +104,7 @@ pub struct Lab {
     pub node: Node,
     haproxy: Option<Process>,
     agent: Option<Process>,
-    _validator: Process,
+    validator: Option<Process>,
     spoa: PathBuf,
 }
 
@@ -120,7 +120,7 @@ impl Lab {
         node.ensure_release(&bundle(snapshot, &settings)).await.unwrap();
         let log = folder.path().join("validator.log");
         let validator = Process::start(&spoa, &["-validator", "-control", &settings.validator_socket()], &log);
-        let mut lab = Self { folder, settings, node, haproxy: None, agent: None, _validator: validator, spoa };
+        let mut lab = Self { folder, settings, node, haproxy: None, agent: None, validator: Some(validator), spoa };
         lab.start_agent().await;
         lab.start_haproxy().await;
         lab
@@ -155,6 +155,10 @@ impl Lab {
 
     pub fn stop_haproxy(&mut self) {
         self.haproxy = None;
+    }
+
+    pub fn stop_validator(&mut self) {
+        self.validator = None;
     }
 
     pub fn stop_agent(&mut self) {

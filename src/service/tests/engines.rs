@@ -46,20 +46,27 @@ async fn what_an_engine_refuses_is_never_committed(_: sqlx::postgres::PgPoolOpti
 }
 
 #[sqlx::test]
-async fn an_engine_that_is_away_or_hangs_lets_writes_through_with_a_finding(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+async fn an_engine_that_is_away_lets_writes_through_with_a_finding_one_that_hangs_does_not(
+    _: sqlx::postgres::PgPoolOptions,
+    options: PgConnectOptions,
+) {
     let house = House::new(options).await;
     house.furnish().await;
     *house.stub.mood.lock().unwrap() = Mood::Away;
     let written = house.patch(Kind::Policy, "base", exclusion(942_100)).await.unwrap();
     assert_eq!(written.findings.iter().map(|f| f.code.as_str()).collect::<Vec<_>>(), ["not_validated"]);
+    assert!(written.findings[0].message.contains("look at the deployment"), "it says what to do: {}", written.findings[0].message);
     // What nobody judged is not remembered as accepted.
     *house.stub.mood.lock().unwrap() = Mood::Refuse(String::new());
     assert!(
         house.write(Operation::Put { kind: Kind::Policy, name: n("same"), value: exclusion(942_100) }, Precondition::None).await.is_err()
     );
     *house.stub.mood.lock().unwrap() = Mood::Hang;
-    let written = house.patch(Kind::Policy, "base", exclusion(942_110)).await.unwrap();
-    assert_eq!(written.findings.len(), 1);
+    let head = house.service.head();
+    let late = [(String::new(), "too_expensive".to_owned())];
+    assert_eq!(faults(house.patch(Kind::Policy, "base", exclusion(942_110)).await), late);
+    assert_eq!(faults(house.patch(Kind::Vhost, "shop", json!({"upstream": {"balance": "random"}})).await), late);
+    assert!(Arc::ptr_eq(&head, &house.service.head()));
     house.service.close().await;
 }
 

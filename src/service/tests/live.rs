@@ -51,11 +51,16 @@ async fn waiting_follows_my_revision(_: sqlx::postgres::PgPoolOptions, options: 
     let four = house.service.open_deployment(4).await.unwrap();
     assert_eq!(waited(&house, 3).await, "not yet, deployment: true");
     let four = end(&house, four, DeploymentState::Refused).await;
-    assert_eq!(waited(&house, 3).await, "refused by 4");
+    // Which of the two it is about is not known of 4; 3 was refused alone.
+    assert_eq!(waited(&house, 3).await, "refused by 3");
+    assert_eq!(waited(&house, 4).await, "not yet, deployment: true");
+    assert!(
+        matches!(house.service.wait_all_live(3, Duration::from_secs(1)).await, Waited::Refused { deployment } if deployment.revision == 4)
+    );
 
     // What is known survives a restart.
     let house = house.restart().await;
-    assert_eq!(waited(&house, 3).await, "refused by 4");
+    assert_eq!(waited(&house, 3).await, "refused by 3");
     assert_eq!(waited(&house, 2).await, "live 2");
     assert_eq!(house.service.watch_live().borrow().refused.len(), 2);
     // Tried again, and live: nothing stays refused.
@@ -67,6 +72,30 @@ async fn waiting_follows_my_revision(_: sqlx::postgres::PgPoolOptions, options: 
     end(&house, again, DeploymentState::Live).await;
     assert_eq!(waited(&house, 3).await, "live 4");
     assert!(house.service.watch_live().borrow().refused.is_empty());
+    house.service.close().await;
+}
+
+#[sqlx::test]
+async fn who_only_came_behind_a_refused_change_is_not_told_that_theirs_was(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::new(options).await;
+    house.furnish().await;
+    house.put(Kind::Vhost, "other", vhost("other", "base")).await;
+    let live = house.service.open_deployment(3).await.unwrap();
+    end(&house, live, DeploymentState::Live).await;
+    // One tenant's change, and while it is on its way another's.
+    house.patch(Kind::Vhost, "shop", json!({"upstream": {"balance": "random"}})).await.unwrap();
+    house.patch(Kind::Vhost, "other", json!({"enabled": false})).await.unwrap();
+    let mut both = house.service.open_deployment(5).await.unwrap();
+    both.errors = vec![FieldError::new("/vhosts/shop/upstream", "engine_refused", "no")];
+    end(&house, both, DeploymentState::Refused).await;
+    assert_eq!(waited(&house, 4).await, "refused by 5");
+    assert_eq!(waited(&house, 5).await, "not yet, deployment: true");
+    // A name that only begins alike is another.
+    house.put(Kind::Vhost, "sho", vhost("sho", "base")).await;
+    let mut all = house.service.open_deployment(6).await.unwrap();
+    all.errors = vec![FieldError::new("/vhosts/shop/upstream", "engine_refused", "no")];
+    end(&house, all, DeploymentState::Refused).await;
+    assert_eq!(waited(&house, 6).await, "not yet, deployment: true");
     house.service.close().await;
 }
 

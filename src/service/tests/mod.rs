@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Caller, Engines, Operation, Precondition, Service, Written};
 use crate::compile::sample;
-use crate::dataplane::Verdict;
+use crate::dataplane::{Accepted, Verdict};
 use crate::domain::error::{Error, Result};
 use crate::domain::{FieldError, Kind, Name, Principal, Snapshot};
 use crate::render::{Bundle, RenderedRuleSet};
@@ -40,6 +40,7 @@ pub struct Stub {
     pub mood: Mutex<Mood>,
     pub rulesets: AtomicUsize,
     pub structures: AtomicUsize,
+    pub accepted: Accepted,
 }
 
 impl Stub {
@@ -68,6 +69,12 @@ impl Engines for Stub {
     fn validate_structure<'a>(&'a self, _: &'a Bundle) -> BoxFuture<'a, Verdict> {
         self.structures.fetch_add(1, Ordering::Relaxed);
         self.answer()
+    }
+    fn accepted(&self) -> &Accepted {
+        &self.accepted
+    }
+    fn patience(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(300)
     }
 }
 
