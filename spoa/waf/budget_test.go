@@ -37,6 +37,7 @@ func TestExpressionBudget(t *testing.T) {
 		"implicit, negated":   {`SecRule ARGS "!` + strings.Repeat(`.{1000}`, 10) + `" "id:1,phase:2,pass"`, "instructions"},
 		"overlap":             {rule(`.{0,200}x`), "steps for each byte"},
 		"overlap of words":    {rule(`(?:ab){0,200}x`), "steps for each byte"},
+		"list of words":       {rule(words(100)), "steps for each byte"},
 		"lines":               {rule(`^[^<>]{1,255}$`), "steps for each byte"},
 		"length":              {rule(long), "bytes"},
 		"classes":             {rule(strings.Repeat(`\pL`, 1000)), "instructions"},
