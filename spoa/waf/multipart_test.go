@@ -125,6 +125,7 @@ func TestMultipartVerdicts(t *testing.T) {
 		"detect":          {"app", waftest.ID("1.1.5.4.D.W-"), bad, "allow", true},
 		"cut":             {"app", waftest.ID("1.1.5.4.B.C-"), bad, "allow", false},
 		"no such id":      {"plain", "x", bad, "deny", true},
+		"detect by id":    {"plain", waftest.ID("1.1.5.4.D.W-"), bad, "allow", true},
 		"detects by rule": {"detects", "x", bad, "allow", true},
 		"off":             {"off", "x", bad, "allow", false},
 	} {

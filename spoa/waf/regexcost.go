@@ -48,7 +48,7 @@ func (e *expense) charge(expression string) string {
 	}
 	if steps := stepsPerByte(prog); steps > maxSteps {
 		return fmt.Sprintf("the expression is too expensive: %d steps for each byte it looks at, at most %d; "+
-			`anchor it with \A or make its repetitions shorter`, steps, maxSteps)
+			`anchor it with \A, make its repetitions shorter, or write a list of words as @pm`, steps, maxSteps)
 	}
 	if e.seen == nil {
 		e.seen = map[string]bool{}
@@ -177,10 +177,10 @@ func (s *stepper) add(pc uint32, flags syntax.EmptyOp) {
 	}
 }
 
-// run gives the steps for each character, rounded. An instruction that waits in vain costs about a quarter of
-// one that moves.
+// run gives the steps for each character, rounded. An instruction that waits in vain, as the words of
+// a list do, counts half.
 func (s *stepper) run(input []rune) int {
-	quarters := 0
+	halves := 0
 	s.gen++
 	s.next = s.next[:0]
 	s.add(uint32(s.prog.Start), syntax.EmptyOpContext(-1, input[0]))
@@ -192,16 +192,16 @@ func (s *stepper) run(input []rune) int {
 			after = input[i+1]
 		}
 		flags := syntax.EmptyOpContext(c, after)
-		quarters += len(s.now)
+		halves += len(s.now)
 		for _, pc := range s.now {
 			if in := &s.prog.Inst[pc]; in.MatchRune(c) {
-				quarters += 3
+				halves++
 				s.add(in.Out, flags)
 			}
 		}
 		s.add(uint32(s.prog.Start), flags) // a match may begin anywhere
 	}
-	return quarters / 4 / len(input)
+	return halves / 2 / len(input)
 }
 
 // walk follows the program and notes what it wants to read, again and again from its start. second prefers
