@@ -326,11 +326,7 @@ async fn the_agent_loads_nothing_that_could_have_been_judged_and_was_not() {
 
     // The validator says no: the agent is not even asked.
     let mut second = state(2, "block");
-    policy(
-        &mut second,
-        "block",
-        json!([{"id": 190_001, "seclang": "SecRule ARGS \"@rx (?:a{1,1000}){1,1000}\" \"phase:2,deny,msg:'x'\""}]),
-    );
+    policy(&mut second, "block", json!([{"id": 190_001, "seclang": "SecRule ARGS \"@rx a**\" \"phase:2,deny,msg:'x'\""}]));
     let two = lab.bundle(&second);
     lab.stop_agent();
     let loads = stubborn_agent(&lab.settings.control_socket(), false);
