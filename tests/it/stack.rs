@@ -148,9 +148,16 @@ impl Stack {
         assert!(out.status.success(), "migrate: {}", String::from_utf8_lossy(&out.stderr));
         stack.start_validator();
         stack.start_serve().await;
-        let said = std::fs::read_to_string(stack.path("log/serve.log")).expect("the log");
-        let token = said.lines().find_map(|l| l.split_once("shown this once: ")).expect("the first start shows the token").1;
-        stack.token = token.trim().to_owned();
+        let log = stack.path("log/serve.log");
+        let mut token = String::new();
+        eventually("the first start shows the token", async || {
+            let said = std::fs::read_to_string(&log).expect("the log");
+            let shown = said.lines().find_map(|l| l.split_once("shown this once: "));
+            token = shown.map(|(_, token)| token.trim().to_owned()).unwrap_or_default();
+            !token.is_empty()
+        })
+        .await;
+        stack.token = token;
         let release = stack.path("state/current/haproxy.cfg");
         eventually("a first release", async || release.exists()).await;
         stack.start_spoa();
