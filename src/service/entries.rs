@@ -11,7 +11,7 @@ use super::object::Object;
 use crate::domain::error::{Error, FieldError, Result};
 use crate::domain::revision::ChangeType;
 use crate::domain::snapshot::ListState;
-use crate::domain::{Entry, IpListSource, Kind, Network, Versioned};
+use crate::domain::{Entry, Kind, Network, Versioned};
 
 /// Entries of a list, at most. A change copies the list's index in the writer (about 20 ms at this size), and HAProxy holds them all.
 pub const MOST: usize = 200_000;
@@ -40,9 +40,6 @@ pub fn micros(at: OffsetDateTime) -> OffsetDateTime {
 }
 
 pub fn apply(state: Arc<ListState>, op: &Op, precondition: Precondition, next: &Next) -> Result<Outcome> {
-    match state.list.spec.source {
-        IpListSource::Manual => {}
-    }
     let value = || serde_json::to_value(&state.list.spec).expect("resources are plain data");
     let (entries, opened, closed) = match op {
         Op::BatchEntries { add, remove, .. } => {

@@ -20,7 +20,7 @@ use super::rows::{Rows, event};
 use super::{Caller, Precondition, Shared};
 use crate::domain::error::{Error, Result};
 use crate::domain::{Kind, Name, Revision, Snapshot};
-use crate::store::{Lead, Loaded, Store};
+use crate::store::{Lead, Loaded, NewRevision, Store};
 
 /// Operations in one transaction, at most.
 const BATCH: usize = 256;
@@ -282,8 +282,13 @@ impl Writer {
         self.digest = plan.rows.digest;
         self.numbers = plan.numbers;
         self.show(Arc::new(plan.snapshot));
-        answer(requests, plan.planned, &self.head);
-        for revision in &plan.rows.batch.revisions {
+        self.acknowledge(requests, plan.planned, &plan.rows.batch.revisions);
+    }
+
+    /// What is stored is told: to the callers, then on the stream. The head shows it already.
+    fn acknowledge(&self, requests: Vec<Request>, planned: Vec<Planned>, revisions: &[NewRevision]) {
+        answer(requests, planned, &self.head);
+        for revision in revisions {
             self.shared.stream.emit("revisions", event(&revision.info));
         }
     }
@@ -305,10 +310,7 @@ impl Writer {
         match self.store.digest_of(last).await {
             Ok(Some(digest)) if digest == plan.rows.digest => {
                 tracing::warn!(revision = last, "the batch had been committed, only its answer was lost");
-                answer(requests, plan.planned, &self.head);
-                for revision in &plan.rows.batch.revisions {
-                    self.shared.stream.emit("revisions", event(&revision.info));
-                }
+                self.acknowledge(requests, plan.planned, &plan.rows.batch.revisions);
                 Ok(())
             }
             Ok(_) => Err((requests, error)),

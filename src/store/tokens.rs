@@ -52,13 +52,6 @@ impl Store {
         .map_err(failed("saving a token"))
     }
 
-    /// False where there is none of this name.
-    pub async fn delete_token(&self, name: &str) -> Result<bool> {
-        let done =
-            sqlx::query!("delete from tokens where name = $1", name).execute(&self.pool).await.map_err(failed("deleting a token"))?;
-        Ok(done.rows_affected() > 0)
-    }
-
     /// Hears of changes of tokens by other processes. A hint only: it reconnects by itself and may miss some meanwhile.
     pub async fn listen_tokens(&self) -> Result<PgListener> {
         let mut listener = PgListener::connect_with(&self.pool).await.map_err(failed("listening"))?;
