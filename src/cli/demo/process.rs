@@ -230,11 +230,20 @@ mod tests {
         let mut spec = spec(folder.path(), "tail", &["-f", file.to_str().unwrap()]);
         spec.pid_file = pids.join("child.pid");
         let mut child = spawn(&spec).unwrap();
+        // A child is there before its arguments are: the kernel lets the parent go on in the middle of `execve`.
+        let left = || serde_json::from_str(&fs_err::read_to_string(&spec.pid_file).unwrap()).unwrap();
+        while !is_ours(&left()) {
+            assert!(child.try_wait().unwrap().is_none(), "tail ended by itself");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         // A stranger that has the pid of a leftover: this test itself.
         let stranger = PidFile { pid: std::process::id(), words: vec!["x".to_owned(), "/nowhere".to_owned()] };
         fs_err::write(pids.join("stranger.pid"), serde_json::to_string(&stranger).unwrap()).unwrap();
-        let (found, _) = tokio::join!(stop_leftovers(&pids), child.wait());
+        // A child that is not ended is a failure, never a test that hangs.
+        let ended = tokio::time::timeout(Duration::from_secs(60), child.wait());
+        let (found, ended) = tokio::join!(stop_leftovers(&pids), ended);
         assert_eq!(found, ["child"]);
+        ended.expect("the leftover was not ended").unwrap();
         assert_eq!(std::fs::read_dir(&pids).unwrap().count(), 0);
     }
 }
