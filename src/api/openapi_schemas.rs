@@ -2,14 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::path::Body;
 use crate::domain::rule::{CustomRule, Exclusion};
 use crate::domain::upstream::{HealthCheck, Timeouts, Upstream};
-use crate::domain::vhost::Access;
-use crate::domain::{Entry, IpList, Paranoia, Policy, Server, Thresholds, Vhost};
+use crate::domain::vhost::{Access, ClientIp, RateLimit};
+use crate::domain::{Entry, IpList, Paranoia, Policy, Server, Thresholds, Vhost, VhostPath};
 
 /// The kinds, and the elements of their keyed arrays with their keys.
 pub const KINDS: [&str; 3] = ["Vhost", "Policy", "IpList"];
-pub const ELEMENTS: [(&str, &str); 3] = [("Exclusion", "id"), ("CustomRule", "id"), ("Server", "name")];
+pub const ELEMENTS: [(&str, &str); 4] = [("Exclusion", "id"), ("CustomRule", "id"), ("Server", "name"), ("VhostPath", "prefix")];
 
 /// Completes the schemas as utoipa gives them.
 pub fn complete(schemas: &mut Schemas) {
@@ -39,6 +40,10 @@ fn defaults(schemas: &mut Schemas) {
         ("HealthCheck", filled::<HealthCheck>(json!({}))),
         ("Timeouts", filled::<Timeouts>(json!({}))),
         ("Access", filled::<Access>(json!({}))),
+        ("ClientIp", filled::<ClientIp>(json!({}))),
+        ("Body", filled::<Body>(json!({}))),
+        ("RateLimit", filled::<RateLimit>(json!({ "requests": 1 }))),
+        ("VhostPath", filled::<VhostPath>(json!({ "prefix": "/x/" }))),
         ("Thresholds", filled::<Thresholds>(json!({}))),
         ("Paranoia", filled::<Paranoia>(json!({}))),
         ("Entry", filled::<Entry>(json!({ "network": "192.0.2.1" }))),

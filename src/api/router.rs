@@ -18,6 +18,7 @@ use super::{guard, health, metrics, openapi, stream, v1};
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(v1::vhosts::routes())
+        .merge(v1::paths::routes())
         .merge(v1::servers::routes())
         .merge(v1::policies::routes())
         .merge(v1::exclusions::routes())

@@ -3,13 +3,14 @@
 //! HAProxy knows nothing of precedence: overlaps between deny, allow_only and trust are resolved here (data-plane 9.16). A profile is a
 //! combination of lists, so vhosts with the same combination share its entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use time::OffsetDateTime;
 
 use super::Map;
+use crate::domain::Network;
 use crate::domain::snapshot::ListState;
 
 /// What the lists say about a client, in the words of `access.map`.
@@ -90,6 +91,30 @@ impl Profile {
         }
         out
     }
+}
+
+/// The trusted proxies of a vhost as a profile of the same map: its name, by content, and its entries, sorted. It has no general entry: who
+/// is not found is no proxy.
+pub(super) fn proxies(networks: &[Network]) -> (String, Map) {
+    let all: BTreeSet<Network> = networks.iter().copied().collect();
+    let text: Vec<String> = all.iter().map(ToString::to_string).collect();
+    let name = format!("p{}", super::rows::digits(text.join(" ").as_bytes()));
+    let (mut four, mut six) = (Vec::new(), Vec::new());
+    for network in &all {
+        match network.net() {
+            IpNet::V4(net) => four.push(Node::v4(net, TRUST)),
+            IpNet::V6(net) => six.push(Node::v6(net, TRUST)),
+        }
+    }
+    let mut out = Map::new();
+    for (family, nodes) in [('4', four), ('6', six)] {
+        walk(nodes, |node, above| {
+            if above == 0 {
+                out.push((node.key(&name, family), "proxy".to_owned()));
+            }
+        });
+    }
+    (name, out)
 }
 
 /// The active networks of lists, merged where neighbours make a larger one.

@@ -4,14 +4,14 @@
 //! says, what lists say about clients. What SecLang must say is in [`RuleSet`]s, shared by policies that agree. What only a reload can
 //! change is in [`Backend`]s. [`ProbeTarget`]s say what must be seen afterwards.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 
 use crate::domain::snapshot::ListState;
 use crate::domain::upstream::{Balance, HealthCheck, Timeouts};
-use crate::domain::{FieldError, Name, Policy, Revision, Snapshot, Vhost};
+use crate::domain::{FieldError, Name, Revision, Snapshot, Vhost};
 
 mod access;
 mod custom;
@@ -19,6 +19,7 @@ pub mod diff;
 mod exclusions;
 mod maps;
 mod node;
+mod places;
 mod probes;
 mod rows;
 mod rulesets;
@@ -30,9 +31,13 @@ mod upstreams;
 pub use diff::{MapDiff, diff};
 pub use maps::{Map, MapName};
 pub use node::NodeSettings;
-pub use probes::ProbeTarget;
+pub use places::strict_ruleset_of;
+pub use probes::{PlaceTarget, ProbeTarget};
 pub use rulesets::{RuleSet, RuleSetSource, SecLangLine, ruleset_of};
 pub use upstreams::check_upstreams;
+
+use places::Treatment;
+use rows::Shared;
 
 /// A backend: what HAProxy must be reloaded for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,13 +70,6 @@ pub struct Desired {
     pub problems: Vec<FieldError>,
 }
 
-/// What the vhosts of a policy have in common.
-struct Treatment<'s> {
-    policy: &'s Policy,
-    revision: Revision,
-    ruleset: String,
-}
-
 /// What the vhosts of a profile have in common.
 struct Listed {
     name: String,
@@ -85,8 +83,8 @@ pub fn compile(snapshot: &Snapshot, _node: &NodeSettings, now: OffsetDateTime) -
     let mut problems = Vec::new();
     let mut redirects = BTreeSet::new();
     let mut rulesets = BTreeMap::new();
-    let used: BTreeSet<&Name> = snapshot.vhosts.values().map(|vhost| &vhost.spec.policy).collect();
-    let mut treatments: HashMap<&Name, Treatment<'_>> = HashMap::with_capacity(used.len());
+    let used: BTreeSet<&Name> = snapshot.vhosts.values().flat_map(|vhost| vhost.spec.policies().map(|(_, name)| name)).collect();
+    let mut treatments: BTreeMap<&Name, Treatment> = BTreeMap::new();
     for (name, policy) in used.into_iter().filter_map(|name| snapshot.policies.get_key_value(name)) {
         policy.spec.exclusions.iter().filter(|e| e.enabled).for_each(|exclusion| expiry.see(exclusion.expires_at));
         let built = rulesets::build(&policy.spec, now);
@@ -95,12 +93,14 @@ pub fn compile(snapshot: &Snapshot, _node: &NodeSettings, now: OffsetDateTime) -
             error
         }));
         redirects.extend(built.redirects);
-        treatments.insert(name, Treatment { policy: &policy.spec, revision: policy.revision, ruleset: built.ruleset.name.clone() });
+        treatments.insert(name, Treatment::new(&policy.spec, &built.ruleset.name));
         rulesets::add(&mut rulesets, built.ruleset);
     }
 
     let lists: BTreeMap<u32, &ListState> = snapshot.ip_lists.values().map(|list| (list.list.number, list.as_ref())).collect();
+    let mut strict = Strict::new(snapshot, now);
     let mut profiles: BTreeMap<access::Profile, Listed> = BTreeMap::new();
+    let mut proxies: BTreeMap<String, Map> = BTreeMap::new();
     let mut entries = Map::new();
     let mut out = maps::Maps::with_capacity(snapshot.vhosts.len());
     let mut backends = Vec::with_capacity(snapshot.vhosts.len());
@@ -109,8 +109,10 @@ pub fn compile(snapshot: &Snapshot, _node: &NodeSettings, now: OffsetDateTime) -
         let (vhost, number) = (&versioned.spec, versioned.number);
         out.hostnames(vhost, number);
         backends.push(backend(snapshot, vhost, number));
-        let Some(treatment) = treatments.get(&vhost.policy) else {
-            problems.push(FieldError::new(format!("/vhosts/{name}/policy"), "not_found", format!("there is no policy `{}`", vhost.policy)));
+        for (pointer, policy) in vhost.policies().filter(|(_, policy)| !treatments.contains_key(policy)) {
+            problems.push(FieldError::new(format!("/vhosts/{name}{pointer}"), "not_found", format!("there is no policy `{policy}`")));
+        }
+        let Some(places) = places::places(vhost, &treatments, strict.ruleset(vhost, &treatments, &mut rulesets).as_deref()) else {
             continue;
         };
         let listed = (!vhost.access.is_empty()).then(|| {
@@ -122,23 +124,35 @@ pub fn compile(snapshot: &Snapshot, _node: &NodeSettings, now: OffsetDateTime) -
                 Listed { name: profile.name(), clients }
             })
         });
-        let revision = versioned.revision.max(treatment.revision);
-        let row = rows::row(vhost, treatment.policy, &treatment.ruleset, listed.map(|listed| listed.name.as_str()), revision);
-        let generation = if vhost.enabled { rows::generation(&row) } else { "off".to_owned() };
-        out.live(number, &generation, vhost.enabled.then_some(row.as_str()));
-        let target = ProbeTarget {
-            vhost: name.clone(),
-            number,
-            enabled: vhost.enabled,
-            host: probes::host(snapshot, vhost),
-            mode: treatment.policy.mode,
-            generation,
-            row,
-            ruleset: treatment.ruleset.clone(),
-            clients: listed.map(|listed| listed.clients.clone()).unwrap_or_default(),
+        let trusted = &vhost.client_ip.trusted_proxies;
+        out.proxies(trusted);
+        let proxied = (!trusted.is_empty()).then(|| {
+            let (name, own) = access::proxies(trusted);
+            proxies.entry(name.clone()).or_insert(own);
+            name
+        });
+        let shared = Shared {
+            vhost,
+            profile: listed.map(|listed| listed.name.as_str()),
+            proxies: proxied.as_deref(),
+            revision: vhost
+                .policies()
+                .filter_map(|(_, policy)| snapshot.policies.get(policy))
+                .map(|policy| policy.revision)
+                .fold(versioned.revision, Revision::max),
         };
-        probes.push((name.clone(), target));
+        let rows: Vec<(String, String)> = places.iter().map(|place| (place.key.clone(), shared.row(place))).collect();
+        let generation =
+            if vhost.enabled { rows::generation(rows.iter().map(|(k, r)| (k.as_str(), r.as_str()))) } else { "off".to_owned() };
+        out.live(number, &generation);
+        if vhost.enabled {
+            out.rows(number, &generation, &rows, rows::looks_at_paths(vhost));
+        }
+        let host = probes::host(snapshot, vhost);
+        let clients = listed.map(|listed| listed.clients.clone()).unwrap_or_default();
+        probes.push((name.clone(), probes::target(versioned, host, generation, &places, rows, clients)));
     }
+    entries.extend(proxies.into_values().flatten());
     for number in profiles.keys().flat_map(|p| p.deny.iter().chain(&p.allow_only).chain(&p.trust)).collect::<BTreeSet<_>>() {
         lists.get(number).into_iter().flat_map(|list| list.entries.values()).for_each(|entry| expiry.see(entry.expires_at));
     }
@@ -184,6 +198,44 @@ fn profile(snapshot: &Snapshot, vhost: &Vhost, problems: &mut Vec<FieldError>) -
         (numbers("deny", &access.deny), numbers("allow_only", &access.allow_only), numbers("trust", &access.trust));
     let nobody = allow_only.is_empty() && !access.allow_only.is_empty();
     access::Profile::new(deny, allow_only, trust, nobody)
+}
+
+/// Strict rule sets of sites with paths, each combination of policies made once.
+struct Strict<'s> {
+    snapshot: &'s Snapshot,
+    now: OffsetDateTime,
+    made: BTreeMap<Vec<&'s Name>, String>,
+}
+
+impl<'s> Strict<'s> {
+    fn new(snapshot: &'s Snapshot, now: OffsetDateTime) -> Self {
+        Self { snapshot, now, made: BTreeMap::new() }
+    }
+
+    /// The name of the strict rule set of a site with paths; one that is made anew is added to `rulesets`. What is wrong in it was said of the
+    /// policies it is merged from.
+    fn ruleset(
+        &mut self,
+        vhost: &Vhost,
+        treatments: &BTreeMap<&Name, Treatment>,
+        rulesets: &mut BTreeMap<String, RuleSet>,
+    ) -> Option<String> {
+        if vhost.paths.is_empty() {
+            return None;
+        }
+        let policies = places::strict_policies(self.snapshot, vhost);
+        if let [one] = policies[..] {
+            return treatments.get(&one.name).map(|treatment| treatment.ruleset.clone());
+        }
+        let names: Vec<&Name> = policies.iter().map(|policy| &policy.name).collect();
+        let made = self.made.entry(names).or_insert_with(|| {
+            let ruleset = places::merge(&policies, self.now).ruleset;
+            let name = ruleset.name.clone();
+            rulesets::add(rulesets, ruleset);
+            name
+        });
+        Some(made.clone())
+    }
 }
 
 /// The earliest expiry still to come.

@@ -19,6 +19,14 @@ pub struct NodeSettings {
     pub client_timeout_ms: u32,
     /// Milliseconds that headers may take; 5000 by default.
     pub request_timeout_ms: u32,
+    /// Milliseconds until an upgraded connection on which nothing is sent is closed; 3600000 by default.
+    pub tunnel_timeout_ms: u32,
+    /// Connections that a client may have open, and requests that it may have going on at once; 1000 by default.
+    pub connections_per_client: u32,
+    /// A path that answers load balancers on every host; empty: none.
+    pub health_path: String,
+    /// Networks whose connections start with the PROXY protocol.
+    pub proxy_protocol_from: Vec<Network>,
     /// Seconds that old workers may go on serving after a reload; 1800 by default.
     pub hard_stop_after_s: u32,
     /// Networks and addresses that upstreams may be at although they are refused by default (`127.0.0.0/8` in the demo).
@@ -39,6 +47,10 @@ impl NodeSettings {
     /// The second bind of the real frontend, for probes.
     pub fn probe_socket(&self) -> String {
         format!("{}/probe.sock", self.run_dir)
+    }
+    /// Where a reload hands counters over.
+    pub fn peers_socket(&self) -> String {
+        format!("{}/haproxy-peers.sock", self.run_dir)
     }
     /// SPOP.
     pub fn spoa_socket(&self) -> String {

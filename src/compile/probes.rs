@@ -6,8 +6,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use time::OffsetDateTime;
 
 use super::access::{Profile, lookup};
+use super::places::{Place, STRICT};
+use crate::domain::path::OnAmbiguousPath;
 use crate::domain::snapshot::ListState;
-use crate::domain::{Hostname, Mode, Name, Snapshot, Vhost};
+use crate::domain::vhost::ClientIpHeader;
+use crate::domain::{Hostname, Mode, Name, Network, Snapshot, Versioned, Vhost};
+
+/// What a probe of a part of a site must see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceTarget {
+    /// A path to ask for.
+    pub path: String,
+    pub mode: Mode,
+    /// The whole row; None where the path must be denied with 400.
+    pub row: Option<String>,
+}
 
 /// What a probe of a vhost must see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +39,54 @@ pub struct ProbeTarget {
     pub ruleset: String,
     /// Client addresses whose access verdict must be seen: (address, `deny` | `allow` | `trust`); a few of each list used.
     pub clients: Vec<(IpAddr, &'static str)>,
+    /// The parts of the site that have rows of their own, and the strict one.
+    pub places: Vec<PlaceTarget>,
+    /// Addresses of trusted proxies whose word about the client must be taken, and the header they say it in.
+    pub proxies: Vec<IpAddr>,
+    pub client_ip_header: ClientIpHeader,
+}
+
+/// A path that no origin reads otherwise, and that is ambiguous all the same.
+const AMBIGUOUS_PATH: &str = "/./";
+
+/// `rows` are those of the places, in their order.
+pub(super) fn target(
+    vhost: &Versioned<Vhost>,
+    host: String,
+    generation: String,
+    places: &[Place],
+    rows: Vec<(String, String)>,
+    clients: Vec<(IpAddr, &'static str)>,
+) -> ProbeTarget {
+    let spec = &vhost.spec;
+    let denied = spec.on_ambiguous_path == OnAmbiguousPath::Deny;
+    let mut rows = rows.into_iter().map(|(_, row)| row);
+    let whole = &places[0].treatment;
+    let row = rows.next().unwrap_or_default();
+    let mut parts: Vec<PlaceTarget> = Vec::new();
+    for (place, row) in places[1..].iter().zip(rows) {
+        let strict = place.key == STRICT;
+        let path = if strict { AMBIGUOUS_PATH.to_owned() } else { place.key.clone() };
+        parts.push(PlaceTarget { path, mode: place.treatment.mode, row: (!strict || !denied).then_some(row) });
+    }
+    if denied && spec.paths.is_empty() {
+        parts.push(PlaceTarget { path: AMBIGUOUS_PATH.to_owned(), mode: whole.mode, row: None });
+    }
+    let trusted = &spec.client_ip.trusted_proxies;
+    ProbeTarget {
+        vhost: spec.name.clone(),
+        number: vhost.number,
+        enabled: spec.enabled,
+        host,
+        mode: whole.mode,
+        generation,
+        row,
+        ruleset: whole.ruleset.clone(),
+        clients,
+        places: parts,
+        proxies: trusted.iter().take(2).map(Network::sample).collect(),
+        client_ip_header: spec.client_ip.header,
+    }
 }
 
 /// A host that this vhost serves, of its first hostname: under a wildcard a label that is not an exact hostname of somebody.

@@ -42,7 +42,7 @@ pub struct RuleSetSource {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SecLangLine {
     pub text: String,
-    /// JSON pointer into the policy.
+    /// JSON pointer into the policies that share the rule set; from the root (`/policies/...`) in one that was merged of several.
     pub pointer: String,
 }
 
@@ -68,8 +68,14 @@ impl RuleSetSource {
     }
 }
 
-/// A policy's rule set, and what else its rules ask for.
-pub(super) struct Built {
+impl RuleSet {
+    pub(super) fn new(source: RuleSetSource, policies: Vec<Name>) -> Self {
+        Self { name: source.name(), source: Arc::new(source), policies }
+    }
+}
+
+/// A rule set in the making, and what else its rules ask for.
+pub struct Built {
     pub ruleset: RuleSet,
     pub redirects: BTreeSet<String>,
     /// What is wrong, by place in the policy; a rule that is wrong is left out.
@@ -109,12 +115,21 @@ pub(super) fn build(policy: &Policy, now: OffsetDateTime) -> Built {
         before_crs: before,
         after_crs: after,
     };
-    let ruleset = RuleSet { name: source.name(), source: Arc::new(source), policies: vec![policy.name.clone()] };
-    Built { ruleset, redirects, errors }
+    Built { ruleset: RuleSet::new(source, vec![policy.name.clone()]), redirects, errors }
 }
 
 fn sorted<T: Ord + Clone>(items: &[T]) -> Vec<T> {
     items.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What all of them have, sorted.
+pub(super) fn common<'a, T: Ord + Clone + 'a>(mut all: impl Iterator<Item = &'a [T]>) -> Vec<T> {
+    let first = all.next().unwrap_or_default();
+    let mut kept = sorted(first);
+    for items in all {
+        kept.retain(|item| items.contains(item));
+    }
+    kept
 }
 
 /// The rule set of one policy, for judging a write of it: what is wrong comes with JSON pointers into the policy.

@@ -115,10 +115,17 @@ impl Settings {
             http_binds: self.node.http_binds.0.clone(),
             run_dir: self.node.run_dir.to_string_lossy().into_owned(),
             inspected_bytes: self.node.inspected_bytes,
-            maxconn: self.haproxy.maxconn,
+            maxconn: self.haproxy.maxconn.unwrap_or_else(|| {
+                let (memory, files) = (haproxy::memory_bytes().unwrap_or_default(), haproxy::open_files().unwrap_or_default());
+                haproxy::maxconn_of(memory, files, self.node.inspected_bytes)
+            }),
             waf_timeout_ms: self.node.waf_timeout_ms,
             client_timeout_ms: self.haproxy.client_timeout_ms,
             request_timeout_ms: self.haproxy.request_timeout_ms,
+            tunnel_timeout_ms: self.haproxy.tunnel_timeout_ms,
+            connections_per_client: self.haproxy.connections_per_client,
+            health_path: self.node.health_path.clone(),
+            proxy_protocol_from: self.node.proxy_protocol_from.0.clone(),
             hard_stop_after_s: self.haproxy.hard_stop_after_s,
             allow_upstreams: self.node.allow_upstreams.0.clone(),
             own_addresses,

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::spoa::{EvaluateRequest, Spoa, SpoaError};
 use super::wire::{self, Answer, Probe};
-use crate::compile::ProbeTarget;
+use crate::compile::{PlaceTarget, ProbeTarget};
 use crate::domain::proof::{Proof, ProofState};
 use crate::domain::rule::CUSTOM_RULE_IDS;
 use crate::domain::{Mode, Name, Revision};
@@ -21,6 +21,8 @@ const CANARY_RULE: u32 = 100_003;
 const MOST_RULES: usize = 57;
 /// Of documentation: no client has it.
 const SOMEBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// Told by proxies, of a network of documentation too.
+const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 201));
 /// Vhosts that are probed at once.
 const AT_ONCE: usize = 8;
 /// Vhosts that are probed at most; beyond them it is a sample.
@@ -112,6 +114,23 @@ impl Prober {
         if target.mode != Mode::Off {
             self.judge_attack(target, seen).await?;
         }
+        for place in &target.places {
+            let answer = self.ask(target, Probe::Canary, SOMEBODY, &place.path, &format!("canary of {}", place.path), seen).await?;
+            judge_place(target, place, &answer)?;
+        }
+        self.judge_proxies(target, seen).await
+    }
+
+    /// What a trusted proxy says of its client is believed.
+    async fn judge_proxies(&self, target: &ProbeTarget, seen: &mut Vec<String>) -> Result<(), Judged> {
+        for proxy in &target.proxies {
+            // An address that is no proxy's itself: x-forwarded-for is followed through those.
+            let told = (target.client_ip_header, FAR);
+            let answer = wire::send(&self.socket, Probe::Canary, *proxy, &target.host, "/", Some(told)).await;
+            let answer = answer.map_err(|error| Judged::Fault(format!("HAProxy could not be asked: {error}")))?;
+            seen.push(format!("client told by {proxy}: {} {}", answer.status, answer.raw_state));
+            expect(answer.state.client == Some(FAR), &format!("{FAR} as the client, since {proxy} is trusted"), &answer)?;
+        }
         Ok(())
     }
 
@@ -150,7 +169,7 @@ impl Prober {
         what: &str,
         seen: &mut Vec<String>,
     ) -> Result<Answer, Judged> {
-        match wire::send(&self.socket, probe, client, &target.host, path).await {
+        match wire::send(&self.socket, probe, client, &target.host, path, None).await {
             Ok(answer) => {
                 seen.push(format!(
                     "{what} from {client}: {}{} {}",
@@ -170,9 +189,22 @@ fn expect(good: bool, what: &str, answer: &Answer) -> Result<(), Judged> {
 }
 
 fn same_row(target: &ProbeTarget, answer: &Answer) -> Result<(), Judged> {
+    that_row(target, &target.row, answer)
+}
+
+fn that_row(target: &ProbeTarget, row: &str, answer: &Answer) -> Result<(), Judged> {
     let state = &answer.state;
-    let same = state.number == Some(target.number) && state.generation == target.generation && state.row == target.row;
-    expect(same, &format!("{}.{} {}", target.number, target.generation, target.row), answer)
+    let same = state.number == Some(target.number) && state.generation == target.generation && state.row == row;
+    expect(same, &format!("{}.{} {row}", target.number, target.generation), answer)
+}
+
+fn judge_place(target: &ProbeTarget, place: &PlaceTarget, answer: &Answer) -> Result<(), Judged> {
+    let Some(row) = &place.row else {
+        return expect(answer.status == 400 && !answer.state.waf, "400, since ambiguous paths are denied", answer);
+    };
+    that_row(target, row, answer)?;
+    no_fault(answer)?;
+    judge_mode(place.mode, answer)
 }
 
 /// The agent away or at fault says nothing about the revision.
@@ -191,8 +223,12 @@ fn no_fault(answer: &Answer) -> Result<(), Judged> {
 fn judge_canary(target: &ProbeTarget, answer: &Answer) -> Result<(), Judged> {
     same_row(target, answer)?;
     no_fault(answer)?;
+    judge_mode(target.mode, answer)
+}
+
+fn judge_mode(mode: Mode, answer: &Answer) -> Result<(), Judged> {
     let marked = answer.state.rules.contains(&CANARY_RULE);
-    match target.mode {
+    match mode {
         // A custom rule may deny `GET /` before the marker has its turn: then that denial is what shows the mode.
         Mode::Block => {
             let own = answer.state.rules.iter().any(|id| CUSTOM_RULE_IDS.contains(id));
@@ -265,6 +301,9 @@ mod tests {
             row: "B|1.1.5.4.B|rs-1|0|7".into(),
             ruleset: "rs-1".into(),
             clients: vec![],
+            places: vec![],
+            proxies: vec![],
+            client_ip_header: Default::default(),
         }
     }
 
@@ -274,7 +313,8 @@ mod tests {
         let part = |name: &str| seen.get(name).copied().unwrap_or_default();
         let [waf, acc, action, error, rules] = ["waf", "acc", "action", "error", "rules"].map(part);
         let row = "B|1.1.5.4.B|rs-1|0|7";
-        let raw_state = format!("3.g1 {row} waf={waf} acc={acc} action={action} status= error={error} fault= rules={rules} score= rev=ab");
+        let raw_state =
+            format!("3.g1 {row} waf={waf} acc={acc} action={action} status= error={error} fault= rules={rules} score= rev=ab client=");
         Answer { status, passed, state: ProbeState::parse(&raw_state).unwrap(), raw_state }
     }
 

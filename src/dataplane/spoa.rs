@@ -251,9 +251,13 @@ impl Answer {
     }
 }
 
-/// The place in each policy that a line of a rule set came from; the whole policy where the line is of the template.
+/// The place in each policy that a line of a rule set came from; the whole policy where the line is of the template. A line of a rule set
+/// that was merged of several policies comes from one of them.
 pub fn pointers(ruleset: &RenderedRuleSet, line: u32) -> Vec<String> {
     let origin = ruleset.origins.get(&(line as usize)).map_or("", String::as_str);
+    if origin.starts_with("/policies/") {
+        return vec![origin.to_owned()];
+    }
     ruleset.policies.iter().map(|policy| format!("/policies/{policy}{origin}")).collect()
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use crate::domain::vhost::ClientIpHeader;
 use crate::render::ProbeState;
 
 /// Bytes of an answer that are read: HAProxy's own pages are small.
@@ -27,6 +28,9 @@ pub enum Probe {
     Plain,
 }
 
+/// A header that a trusted proxy would send, and what it says.
+pub type Told = (ClientIpHeader, IpAddr);
+
 /// What a probe saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
@@ -39,10 +43,10 @@ pub struct Answer {
 }
 
 /// Sends one probe. An error means that HAProxy could not be asked.
-pub async fn send(socket: &Path, probe: Probe, source: IpAddr, host: &str, target: &str) -> std::io::Result<Answer> {
+pub async fn send(socket: &Path, probe: Probe, source: IpAddr, host: &str, target: &str, told: Option<Told>) -> std::io::Result<Answer> {
     let exchange = async {
         let mut stream = UnixStream::connect(socket).await?;
-        stream.write_all(request(probe, source, host, target)?.as_bytes()).await?;
+        stream.write_all(request(probe, source, host, target, told)?.as_bytes()).await?;
         let mut raw = Vec::new();
         stream.take(MOST_ANSWER).read_to_end(&mut raw).await?;
         parse(&raw)
@@ -52,7 +56,7 @@ pub async fn send(socket: &Path, probe: Probe, source: IpAddr, host: &str, targe
         .unwrap_or_else(|_| Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in 10 s")))
 }
 
-fn request(probe: Probe, source: IpAddr, host: &str, target: &str) -> std::io::Result<String> {
+fn request(probe: Probe, source: IpAddr, host: &str, target: &str, told: Option<Told>) -> std::io::Result<String> {
     let fits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
     if !fits(host) || !fits(target) {
         return Err(std::io::Error::other("the probe's host or target has characters that do not belong there"));
@@ -64,6 +68,9 @@ fn request(probe: Probe, source: IpAddr, host: &str, target: &str) -> std::io::R
     }
     if probe == Probe::Canary {
         text.push_str("x-gp-probe: canary\r\n");
+    }
+    if let Some((header, client)) = told {
+        text.push_str(&format!("{}: {client}\r\n", header.name()));
     }
     text.push_str("connection: close\r\n\r\n");
     Ok(text)
@@ -91,7 +98,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_read() {
-        let raw = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nX-Gp-State: 1.7 O|x waf= acc= action= status= error= fault= rules= score= rev=ab\r\n\r\npassed";
+        let raw = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nX-Gp-State: 1.7 O|x waf= acc= action= status= error= fault= rules= score= rev=ab client=192.0.2.1\r\n\r\npassed";
         let answer = parse(raw).unwrap();
         assert!(answer.passed);
         assert_eq!(answer.state.row, "O|x");
@@ -100,8 +107,8 @@ mod tests {
 
     #[test]
     fn a_probe_is_one_request() {
-        assert!(request(Probe::Plain, "192.0.2.1".parse().unwrap(), "a\r\nx: y", "/").is_err());
-        let text = request(Probe::Canary, "2001:db8::1".parse().unwrap(), "a.test", "/").unwrap();
+        assert!(request(Probe::Plain, "192.0.2.1".parse().unwrap(), "a\r\nx: y", "/", None).is_err());
+        let text = request(Probe::Canary, "2001:db8::1".parse().unwrap(), "a.test", "/", None).unwrap();
         assert!(text.starts_with("PROXY TCP6 2001:db8::1 ::1 4000 80\r\nGET / HTTP/1.1\r\nhost: a.test\r\n"));
         assert!(text.contains("\r\nx-gp-probe: canary\r\n"));
     }

@@ -51,7 +51,7 @@ pub struct Versioned<T> {
     pub created_at: OffsetDateTime,
     pub updated_at: OffsetDateTime,
     /// The revision that last changed an element of a keyed array, by `array/key` (`exclusions/comment-field`,
-    /// `custom_rules/190001`, `servers/a`).
+    /// `custom_rules/190001`, `servers/a`, `paths//api/`).
     pub elements: Arc<BTreeMap<String, Revision>>,
 }
 
@@ -96,7 +96,7 @@ impl Snapshot {
 
     /// The vhosts that use a policy, in the order of their names.
     pub fn users_of_policy(&self, policy: &Name) -> Vec<Name> {
-        self.vhosts.values().filter(|v| v.spec.policy == *policy).map(|v| v.spec.name.clone()).collect()
+        self.vhosts.values().filter(|v| v.spec.policies().any(|(_, name)| name == policy)).map(|v| v.spec.name.clone()).collect()
     }
 
     /// The vhosts that use an IP list, in the order of their names.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::compile::{Backend, NodeSettings, RuleSetSource};
 use crate::domain::upstream::Timeouts;
+use crate::domain::vhost::Period;
 
 /// Kept free in HAProxy's buffers for headers that we add.
 const MAXREWRITE: u32 = 1024;
@@ -50,10 +51,38 @@ pub(super) struct Haproxy {
     pub timeouts: Vec<Timeout>,
     pub client_timeout_ms: u32,
     pub request_timeout_ms: u32,
+    pub tunnel_timeout_ms: u32,
     pub binds: Vec<Bind>,
+    pub peers_socket: String,
+    /// Networks whose connections start with the PROXY protocol.
+    pub proxy_protocol_from: Vec<String>,
+    pub connections_per_client: u32,
+    /// Empty: none.
+    pub health_path: String,
+    /// Those that name one client.
+    pub client_ip_headers: [ClientIpHeader; 4],
+    /// 1 to the number of proxies that `x-forwarded-for` is followed through.
+    pub hops: [u8; 5],
+    /// Seconds that rates are counted in.
+    pub periods: [u32; 4],
     pub statuses: Vec<u16>,
     pub deny_statuses: [u16; 9],
 }
+
+/// A header that names the client, and its flag in a row.
+#[derive(Serialize)]
+pub(super) struct ClientIpHeader {
+    name: &'static str,
+    flag: &'static str,
+}
+
+/// `x-forwarded-for` is a list, and has rules of its own.
+const CLIENT_IP_HEADERS: [ClientIpHeader; 4] = [
+    ClientIpHeader { name: "x-real-ip", flag: "2" },
+    ClientIpHeader { name: "cf-connecting-ip", flag: "3" },
+    ClientIpHeader { name: "true-client-ip", flag: "4" },
+    ClientIpHeader { name: "fastly-client-ip", flag: "5" },
+];
 
 #[derive(Serialize)]
 pub(super) struct Bind {
@@ -77,6 +106,14 @@ impl Haproxy {
             timeouts: Timeout::all(&Timeouts::default()).to_vec(),
             client_timeout_ms: node.client_timeout_ms,
             request_timeout_ms: node.request_timeout_ms,
+            tunnel_timeout_ms: node.tunnel_timeout_ms,
+            peers_socket: node.peers_socket(),
+            proxy_protocol_from: node.proxy_protocol_from.iter().map(ToString::to_string).collect(),
+            connections_per_client: node.connections_per_client,
+            health_path: node.health_path.clone(),
+            client_ip_headers: CLIENT_IP_HEADERS,
+            hops: [1, 2, 3, 4, 5],
+            periods: Period::ALL.map(Period::seconds),
             binds: node.http_binds.iter().map(|bind| Bind::new(*bind, &node.http_binds)).collect(),
             statuses: PAGES.iter().map(|(status, ..)| *status).collect(),
             deny_statuses: DENY_STATUSES,

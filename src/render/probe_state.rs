@@ -1,5 +1,7 @@
 //! What a probe reads back: the header `x-gp-state`, which HAProxy puts on every answer to the probe socket and on no other.
 
+use std::net::IpAddr;
+
 /// The format of `x-gp-state`: these parts in this order, one blank between them, each of them empty where nothing is known.
 ///
 /// | part | what |
@@ -15,8 +17,9 @@
 /// | `rules` | ids of rules that matched, `,` between them, in the order of matching; the first 57 |
 /// | `score` | inbound anomaly score |
 /// | `rev` | the structure digest of the worker that answered |
+/// | `client` | the client's address, behind trusted proxies |
 pub const PROBE_STATE_FORMAT: &str =
-    "<number>.<generation> <row> waf=<1|> acc=<> action=<> status=<> error=<> fault=<> rules=<> score=<> rev=<>";
+    "<number>.<generation> <row> waf=<1|> acc=<> action=<> status=<> error=<> fault=<> rules=<> score=<> rev=<> client=<>";
 
 /// The header, read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +36,7 @@ pub struct ProbeState {
     pub rules: Vec<u32>,
     pub score: Option<i64>,
     pub rev: String,
+    pub client: Option<IpAddr>,
 }
 
 impl ProbeState {
@@ -55,6 +59,7 @@ impl ProbeState {
         let fault = part(" rules=")?;
         let rules = part(" score=")?;
         let score = part(" rev=")?;
+        let rev = part(" client=")?;
         Some(Self {
             number: optional(number)?,
             generation: generation.to_owned(),
@@ -67,7 +72,8 @@ impl ProbeState {
             fault: fault.to_owned(),
             rules: rules.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().ok()).collect::<Option<_>>()?,
             score: optional(score)?,
-            rev: rest.to_owned(),
+            rev: rev.to_owned(),
+            client: optional(rest)?,
         })
     }
 }

@@ -235,8 +235,8 @@ pub(super) fn write(
 /// All that a vhost names must be there, and its hostnames must be free.
 fn references(snapshot: &Snapshot, vhost: &Vhost) -> Result<()> {
     let mut errors = Vec::new();
-    if !snapshot.policies.contains_key(&vhost.policy) {
-        errors.push(FieldError::new("/policy", "not_found", format!("there is no policy `{}`", vhost.policy)));
+    for (pointer, policy) in vhost.policies().filter(|(_, policy)| !snapshot.policies.contains_key(*policy)) {
+        errors.push(FieldError::new(pointer, "not_found", format!("there is no policy `{policy}`")));
     }
     for (pointer, list) in vhost.access.references().filter(|(_, list)| !snapshot.ip_lists.contains_key(*list)) {
         errors.push(FieldError::new(pointer, "not_found", format!("there is no IP list `{list}`")));

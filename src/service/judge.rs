@@ -1,7 +1,7 @@
 //! What an engine would refuse is never committed: writes that reach a rule set or the structure are judged by the engines first, in
 //! the caller's task. The writer then makes sure that what it commits is what was judged.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::object::Object;
 use crate::compile::{self, NodeSettings};
 use crate::dataplane::{Accepted, Node, Verdict};
 use crate::domain::error::{Error, Result};
-use crate::domain::{FieldError, Finding, Mode, Name, Policy, Severity, Snapshot, Upstream, Versioned, Vhost};
+use crate::domain::{FieldError, Finding, Kind, Mode, Name, Policy, Revision, Severity, Snapshot, Upstream, Versioned, Vhost};
 use crate::render::{self, Bundle, RenderedRuleSet};
 
 /// The engines as far as they judge content. A seam for tests: a stub can refuse or hang.
@@ -67,11 +67,18 @@ type Weighed = (Arc<Versioned<Policy>>, String, usize);
 pub struct Judged {
     policy: Option<Policy>,
     upstream: Option<Upstream>,
+    merged: Merged,
 }
 
+/// What strict rule sets that a change makes or alters are merged of beside the changed object: policies, and their revisions.
+type Merged = BTreeMap<Name, Revision>;
+
 impl Judged {
-    /// Whether all of `change` that engines must judge has been judged.
-    pub fn covers(&self, change: &Change) -> bool {
+    /// Whether all of `change` that engines must judge has been judged, were it made to `head`.
+    pub fn covers(&self, head: &Snapshot, change: &Change) -> bool {
+        if merged_with(head, change) != self.merged {
+            return false;
+        }
         if ruleset_of(change).is_some_and(|policy| !self.policy.as_ref().is_some_and(|judged| same_ruleset(judged, &policy.spec))) {
             return false;
         }
@@ -86,6 +93,32 @@ fn ruleset_of(change: &Change) -> Option<&Versioned<Policy>> {
         Some(Object::Policy(before)) if same_ruleset(&before.spec, &after.spec) => None,
         _ => Some(after),
     }
+}
+
+/// The vhosts whose strict rule set the change makes or alters.
+fn strict_of<'a>(head: &'a Snapshot, change: &'a Change) -> Vec<&'a Vhost> {
+    match (&change.before, &change.after) {
+        (before, Some(Object::Vhost(after))) if !after.spec.paths.is_empty() => {
+            let policies = |vhost: &Vhost| vhost.policies().map(|(_, name)| name.clone()).collect::<BTreeSet<_>>();
+            let same = matches!(before, Some(Object::Vhost(before)) if !before.spec.paths.is_empty() && policies(&before.spec) == policies(&after.spec));
+            if same { Vec::new() } else { vec![&after.spec] }
+        }
+        (Some(Object::Policy(before)), Some(Object::Policy(after))) => {
+            // A policy that is switched on joins the strict rule sets of its sites.
+            if same_ruleset(&before.spec, &after.spec) && (before.spec.mode == Mode::Off) == (after.spec.mode == Mode::Off) {
+                return Vec::new();
+            }
+            let uses = |vhost: &Vhost| !vhost.paths.is_empty() && vhost.policies().any(|(_, name)| *name == change.name);
+            head.vhosts.values().map(|vhost| &vhost.spec).filter(|vhost| uses(vhost)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn merged_with(head: &Snapshot, change: &Change) -> Merged {
+    let of = |name: &Name| Some((name.clone(), head.policies.get(name)?.revision));
+    let vhosts = strict_of(head, change);
+    vhosts.iter().flat_map(|vhost| vhost.policies()).filter(|(_, name)| **name != change.name).filter_map(|(_, name)| of(name)).collect()
 }
 
 /// The vhost whose backend the change makes or alters.
@@ -129,22 +162,58 @@ impl Judge {
             findings.extend(self.structure(head, vhost, now).await?);
             judged.upstream = Some(vhost.spec.upstream.clone());
         }
+        judged.merged = merged_with(head, change);
+        findings.extend(self.strict(head, change, now).await?);
         Ok((judged, findings))
+    }
+
+    /// The strict rule sets that the change makes or alters.
+    async fn strict(&self, head: &Snapshot, change: &Change, now: OffsetDateTime) -> Result<Vec<Finding>> {
+        let vhosts: Vec<Vhost> = strict_of(head, change).into_iter().cloned().collect();
+        if vhosts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut after = head.clone();
+        change.put(&mut after);
+        let rulesets = tokio::task::spawn_blocking(move || {
+            let mut made: BTreeMap<String, (Name, RenderedRuleSet)> = BTreeMap::new();
+            for vhost in vhosts {
+                // What is wrong in a policy's rules was said of the policy.
+                let Some(built) = compile::strict_ruleset_of(&after, &vhost, now).filter(|built| built.errors.is_empty()) else { continue };
+                let ruleset = render::render_ruleset(&built.ruleset).map_err(Error::internal)?;
+                made.entry(ruleset.name.clone()).or_insert((vhost.name, ruleset));
+            }
+            Ok::<_, Error>(made)
+        })
+        .await
+        .map_err(Error::internal)??;
+        let collection = if change.kind == Kind::Policy { "policies" } else { "vhosts" };
+        let object = format!("/{collection}/{}", change.name);
+        let mut findings = Vec::new();
+        for (vhost, ruleset) in rulesets.into_values() {
+            findings.extend(self.compiled(&ruleset, &object).await.map_err(|error| strict_words(error, &vhost))?);
+        }
+        Ok(findings)
+    }
+
+    /// What the engine says of a rule set; asked once for each.
+    async fn compiled(&self, ruleset: &RenderedRuleSet, object: &str) -> Result<Vec<Finding>> {
+        let accepted = self.engines.accepted();
+        if accepted.has(ruleset) {
+            return Ok(Vec::new());
+        }
+        let verdict = self.ask(self.engines.validate_ruleset(ruleset)).await;
+        if matches!(verdict, Verdict::Accepted { .. }) {
+            accepted.add(ruleset);
+        }
+        told(verdict, object)
     }
 
     async fn ruleset(&self, head: &Snapshot, policy: &Policy, now: OffsetDateTime) -> Result<Vec<Finding>> {
         let owned = policy.clone();
         let rendered = tokio::task::spawn_blocking(move || rendered(&owned, now)).await.map_err(Error::internal)??;
         self.weigh(head, policy, &rendered, now).await?;
-        let accepted = self.engines.accepted();
-        if accepted.has(&rendered) {
-            return Ok(Vec::new());
-        }
-        let verdict = self.ask(self.engines.validate_ruleset(&rendered)).await;
-        if matches!(verdict, Verdict::Accepted { .. }) {
-            accepted.add(&rendered);
-        }
-        told(verdict, &format!("/policies/{}", policy.name))
+        self.compiled(&rendered, &format!("/policies/{}", policy.name)).await
     }
 
     /// Refuses what would make all SecLang together more than the agent can be started with. A bound that costs next to nothing is looked at
@@ -202,8 +271,8 @@ impl Judge {
         // it later needs no judgement.
         let mut reduced = Snapshot::default();
         reduced.revision = head.revision + 1;
-        if let Some(policy) = head.policies.get(&vhost.spec.policy) {
-            reduced.policies.insert(vhost.spec.policy.clone(), Arc::clone(policy));
+        for (name, policy) in vhost.spec.policies().filter_map(|(_, name)| head.policies.get_key_value(name)) {
+            reduced.policies.insert(name.clone(), Arc::clone(policy));
         }
         for (_, name) in vhost.spec.access.references() {
             if let Some(list) = head.ip_lists.get(name) {
@@ -248,6 +317,20 @@ fn at_most(policy: &Policy) -> usize {
     }
     let rules: usize = policy.custom_rules.iter().map(|rule| rule.seclang.len() * 2 + 1024).sum();
     (16 << 10) + rules + policy.exclusions.len() * (4 << 10)
+}
+
+/// Says that it is about the rules of several policies together, and whose.
+fn strict_words(error: Error, vhost: &Name) -> Error {
+    match error {
+        Error::EngineRefused { engine, said, mut errors } => {
+            let whose = format!("in the rules that treat ambiguous paths of vhost `{vhost}`, those of all its policies together: ");
+            for error in &mut errors {
+                error.detail.insert_str(0, &whose);
+            }
+            Error::EngineRefused { engine, said, errors }
+        }
+        other => other,
+    }
 }
 
 fn told(verdict: Verdict, object: &str) -> Result<Vec<Finding>> {

@@ -6,6 +6,7 @@ use super::apply::{Next, Outcome, check, check_existing, write};
 use super::object::Object;
 use super::{Keyed, Precondition, parse};
 use crate::domain::error::{Error, FieldError, Result};
+use crate::domain::rule::PathPrefix;
 use crate::domain::{Kind, Name, Revision};
 
 impl Keyed {
@@ -13,7 +14,7 @@ impl Keyed {
     pub fn owner(self) -> Kind {
         match self {
             Self::Exclusions | Self::CustomRules => Kind::Policy,
-            Self::Servers => Kind::Vhost,
+            Self::Servers | Self::Paths => Kind::Vhost,
         }
     }
 
@@ -23,6 +24,7 @@ impl Keyed {
             Self::Exclusions => "exclusion",
             Self::CustomRules => "custom rule",
             Self::Servers => "server",
+            Self::Paths => "path",
         }
     }
 
@@ -32,6 +34,7 @@ impl Keyed {
             Self::Exclusions => format!("exclusions/{key}"),
             Self::CustomRules => format!("custom_rules/{key}"),
             Self::Servers => format!("servers/{key}"),
+            Self::Paths => format!("paths/{key}"),
         }
     }
 
@@ -41,6 +44,7 @@ impl Keyed {
             Self::Exclusions => "/exclusions",
             Self::CustomRules => "/custom_rules",
             Self::Servers => "/upstream/servers",
+            Self::Paths => "/paths",
         }
     }
 
@@ -56,6 +60,7 @@ impl Keyed {
             (Self::Servers, Object::Vhost(vhost)) => {
                 vhost.spec.upstream.servers.iter().position(|s| s.name.as_ref().is_some_and(|name| name.as_str() == key))
             }
+            (Self::Paths, Object::Vhost(vhost)) => vhost.spec.paths.iter().position(|path| path.prefix.as_str() == key),
             _ => None,
         }
     }
@@ -65,6 +70,7 @@ impl Keyed {
         match self {
             Self::Exclusions | Self::CustomRules => "id",
             Self::Servers => "name",
+            Self::Paths => "prefix",
         }
     }
 
@@ -74,6 +80,7 @@ impl Keyed {
             // Only the one way to write a number: `0190000` is no second name of 190000.
             Self::CustomRules => key.parse::<u32>().ok().filter(|id| id.to_string() == key).map(Value::from),
             Self::Exclusions | Self::Servers => Name::parse(key).is_ok().then(|| Value::from(key)),
+            Self::Paths => PathPrefix::parse(key).is_ok().then(|| Value::from(key)),
         }
     }
 }

@@ -69,6 +69,7 @@ pub enum Keyed {
     CustomRules,
     /// `/vhosts/{v}/upstream/servers/{name}`
     Servers,
+    Paths,
 }
 
 /// One write. JSON values are whole resources or merge patches as the caller sent them, `meta` taken off; parsing them into the

@@ -170,10 +170,13 @@ pub fn elements(old: Option<&Object>, new: &Spec, revision: Revision) -> Arc<BTr
         }
         Spec::Vhost(vhost) => {
             let old = match old {
-                Some(Object::Vhost(old)) => &old.spec.upstream.servers[..],
-                _ => &[],
+                Some(Object::Vhost(old)) => Some(&old.spec),
+                _ => None,
             };
-            carry("servers", old, &vhost.upstream.servers, |s| s.name.clone(), &known, revision, &mut found);
+            let servers = old.map_or(&[][..], |old| &old.upstream.servers);
+            carry("servers", servers, &vhost.upstream.servers, |s| s.name.clone(), &known, revision, &mut found);
+            let paths = old.map_or(&[][..], |old| &old.paths);
+            carry("paths", paths, &vhost.paths, |p| Some(p.prefix.clone()), &known, revision, &mut found);
         }
         Spec::IpList(_) => {}
     }

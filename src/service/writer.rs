@@ -266,7 +266,7 @@ impl Writer {
             }
             Ok(Outcome::Changed(change)) => change,
         };
-        if !request.judged.covers(&change) {
+        if !request.judged.covers(&plan.snapshot, &change) {
             return Planned::Rejudge;
         }
         if change.before.is_none() {

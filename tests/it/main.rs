@@ -8,6 +8,7 @@ mod deployments;
 mod faults;
 mod observe;
 mod origin;
+mod places;
 mod settings;
 mod spop;
 mod stack;

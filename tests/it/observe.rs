@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::stack::{Stack, eventually};
-use crate::wire::get;
+use crate::wire::{Request, get};
 
 impl Stack {
     /// One command on the master's CLI.
@@ -45,6 +45,26 @@ impl Stack {
         let (_, body) = self.control("GET", "/v1/applications", None).await;
         let items = body["items"].as_array().cloned().unwrap_or_default();
         items.iter().map(|a| a["name"].as_str().expect("a name").to_owned()).collect()
+    }
+
+    /// Sends a request and gives HAProxy's line of it.
+    pub async fn request_line(&self, site: &str, request: Request) -> Value {
+        let answer = self.send(site, request).await;
+        let id = answer.header("x-request-id").expect("answers carry the request's id").to_owned();
+        let mut found = Value::Null;
+        eventually("the request's line", async || {
+            let log = std::fs::read_to_string(self.path("log/haproxy.log")).unwrap_or_default();
+            let line = log.lines().filter(|l| l.contains(&id)).find_map(|l| serde_json::from_str::<Value>(l).ok());
+            found = line.unwrap_or_default();
+            !found.is_null()
+        })
+        .await;
+        found
+    }
+
+    /// Why HAProxy refused a request.
+    pub async fn refused(&self, site: &str, request: Request) -> String {
+        self.request_line(site, request).await["refused"].as_str().expect("every line says").to_owned()
     }
 
     /// Sends a GET and gives the ids of all rules that guard-spoa says it matched.

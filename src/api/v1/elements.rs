@@ -16,7 +16,7 @@ use crate::api::representation::{Resource, json};
 use crate::api::state::ApiState;
 use crate::api::write::{self, Committed, Write};
 use crate::domain::rule::{CustomRule, Exclusion};
-use crate::domain::{Error, Finding, Name, Policy, Revision, Server, Versioned, Vhost};
+use crate::domain::{Error, Finding, Name, Policy, Revision, Server, Versioned, Vhost, VhostPath};
 use crate::service::{Caller, Keyed, Operation};
 
 /// An element of a keyed array.
@@ -79,6 +79,21 @@ impl Element for Server {
     }
     fn key(&self) -> String {
         self.name.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+impl Element for VhostPath {
+    const KEYED: Keyed = Keyed::Paths;
+    const WHAT: &'static str = "path";
+    const ARRAY: &'static str = "paths";
+    const COLLECTION: &'static str = "paths";
+    const REPRESENTATION: &'static str = "VhostPathRepresentation";
+    type Owner = Vhost;
+    fn array(owner: &Vhost) -> &[Self] {
+        &owner.paths
+    }
+    fn key(&self) -> String {
+        self.prefix.to_string()
     }
 }
 

@@ -8,6 +8,7 @@ pub mod elements;
 pub mod entries;
 pub mod exclusions;
 pub mod ip_lists;
+pub mod paths;
 pub mod policies;
 pub mod revisions;
 pub mod servers;

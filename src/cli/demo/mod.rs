@@ -267,7 +267,7 @@ fn settings(arguments: &Arguments, state: &State, cluster: &postgres::Cluster) -
     settings.node.guard_spoa = Some(programs::guard_spoa(None)?);
     settings.haproxy.program = programs::in_path("haproxy")
         .ok_or_else(|| Failure::user("HAProxy was not found in PATH or /usr/sbin").hint("on Debian: apt-get install haproxy"))?;
-    settings.haproxy.maxconn = 1000;
+    settings.haproxy.maxconn = Some(1000);
     settings.haproxy.hard_stop_after_s = 60;
     Ok(settings)
 }

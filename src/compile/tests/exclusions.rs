@@ -1,6 +1,7 @@
 //! Exclusions and custom rules as SecLang. That each form takes effect, and no more, was tried on Coraza 3.8.1.
 
 use super::*;
+use crate::domain::Policy;
 
 fn policy(value: serde_json::Value) -> Policy {
     let mut value = value;

@@ -75,7 +75,7 @@ fn the_structure_is_what_only_a_reload_changes() {
 
 #[test]
 fn a_probe_reads_what_haproxy_writes() {
-    let header = "12.5093513229 Bux|1.1.5.4.B|rs-d8395edf66a1f759|d1|7 waf=1 acc=allow action=deny status=403 error= fault= rules=100003,949110 score=5 rev=0123456789abcdef";
+    let header = "12.5093513229 Bux|1.1.5.4.B|rs-d8395edf66a1f759|d1|7 waf=1 acc=allow action=deny status=403 error= fault= rules=100003,949110 score=5 rev=0123456789abcdef client=192.0.2.7";
     let state = ProbeState::parse(header).unwrap();
     let expected = ProbeState {
         number: Some(12),
@@ -88,19 +88,21 @@ fn a_probe_reads_what_haproxy_writes() {
         rules: vec![100_003, 949_110],
         score: Some(5),
         rev: "0123456789abcdef".to_owned(),
+        client: Some("192.0.2.7".parse().unwrap()),
         ..ProbeState::default()
     };
     assert_eq!(state, expected);
-    let unknown = ". waf= acc= action= status= error= fault= rules= score= rev=0123456789abcdef";
+    let unknown = ". waf= acc= action= status= error= fault= rules= score= rev=0123456789abcdef client=";
     assert_eq!(ProbeState::parse(unknown), None, "a row, though empty, has its blank");
-    let unknown = ".  waf= acc= action= status= error=256 fault=a b rules=942100, score= rev=0123456789abcdef";
+    let unknown = ".  waf= acc= action= status= error=256 fault=a b rules=942100, score= rev=0123456789abcdef client=";
     let state = ProbeState::parse(unknown).unwrap();
     assert_eq!((state.number, state.error, state.fault.as_str(), state.rules), (None, Some(256), "a b", vec![942_100]));
     for bad in [
         "",
         "x",
-        "a.b c waf= acc= action= status= error= fault= rules= score= rev=",
-        "1.1 r waf= acc= action= status=x error= fault= rules= score= rev=",
+        "a.b c waf= acc= action= status= error= fault= rules= score= rev= client=",
+        "1.1 r waf= acc= action= status=x error= fault= rules= score= rev= client=",
+        "1.1 r waf= acc= action= status= error= fault= rules= score= rev= client=x",
     ] {
         assert_eq!(ProbeState::parse(bad), None, "{bad}");
     }

@@ -65,6 +65,23 @@ pub fn snapshot() -> Snapshot {
         3,
         json!({"name": "old", "hostnames": ["old.example.com"], "policy": "off", "upstream": upstream, "enabled": false}),
     );
+    put_vhost(
+        &mut out,
+        5,
+        json!({"name": "parts", "hostnames": ["parts.example.com"], "policy": "plain", "upstream": upstream,
+            "paths": [
+                {"prefix": "/upload", "body": {"on_partial": "inspect_head"}},
+                {"prefix": "/Chat/", "policy": "shop", "websocket": true},
+                {"prefix": "/static/", "policy": "off", "body": {"max_bytes": 0}},
+            ],
+            "client_ip": {"trusted_proxies": ["10.1.0.0/16", "2001:db8:f::/48"]}, "rate_limit": {"requests": 100, "period": "1m"}}),
+    );
+    put_vhost(
+        &mut out,
+        6,
+        json!({"name": "exact", "hostnames": ["exact.example.com"], "policy": "plain", "upstream": upstream, "on_ambiguous_path": "deny",
+            "client_ip": {"trusted_proxies": ["10.1.0.0/16"], "header": "cf-connecting-ip"}}),
+    );
     put_vhost(&mut out, 4, json!({"name": "open", "hostnames": ["guard-proxy-probe.example.org"], "policy": "off", "upstream": upstream}));
     out
 }
