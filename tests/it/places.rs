@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::stack::Stack;
+use crate::stack::{Options, Stack, eventually};
 use crate::wire::{Request, SQLI, get};
 
 const BOUNDARY: &str = "XX7MA4YWxk";
@@ -30,13 +30,18 @@ fn octets(path: &str, bytes: usize) -> Request {
     Request::new("PUT", path).header("content-type", "application/octet-stream").body(b"lorem ipsum ".repeat(bytes / 12))
 }
 
+/// A whole buffer of a body that is no form takes the agent a second and more, on a busy machine much more.
+async fn patient() -> Stack {
+    Stack::start_with(Options { waf_timeout_ms: Some(20_000), ..Options::default() }).await
+}
+
 async fn vhost(stack: &Stack, name: &str, patch: Value) {
     stack.patch_live(&format!("/api/v1/vhosts/{name}"), patch).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_as_large_as_the_place_says() {
-    let stack = Stack::start().await;
+    let stack = patient().await;
     stack.site("up", json!({})).await;
     vhost(
         &stack,
@@ -83,7 +88,7 @@ async fn bodies_are_as_large_as_the_place_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_megabytes_pass_where_the_place_says_so() {
-    let stack = Stack::start().await;
+    let stack = patient().await;
     stack.site("big", json!({})).await;
     let place = json!({ "prefix": "/upload/", "body": { "on_partial": "inspect_head", "max_bytes": 200_000_000 } });
     vhost(&stack, "big", json!({ "paths": [place] })).await;
@@ -195,6 +200,11 @@ async fn rates_are_counted_by_vhost_and_client_and_outlive_a_reload() {
     let before = stack.worker_pids().await;
     vhost(&stack, "other", json!({ "upstream": { "timeouts": { "connect_ms": 1900 } } })).await;
     assert_ne!(stack.worker_pids().await, before, "a reload");
+    eventually("the old worker handed its counters over", async || {
+        let worker = stack.worker_pids().await[0];
+        stack.master(&format!("@!{worker} show table st_rate_600")).await.contains("http_req_rate(600000)=1")
+    })
+    .await;
     assert_eq!(stack.status("rate", get("/")).await, 429, "counters outlive it");
     vhost(&stack, "rate", json!({ "rate_limit": null })).await;
     assert_eq!(stack.status("rate", get("/")).await, 200);

@@ -42,6 +42,8 @@ impl ApiAnswer {
 pub struct Options {
     /// Arguments for guard-spoa beside the usual.
     pub spoa_args: Vec<&'static str>,
+    /// How long HAProxy waits for a verdict, where not as usual.
+    pub waf_timeout_ms: Option<u32>,
     /// More binds of the frontend.
     pub extra_binds: Vec<SocketAddr>,
 }
@@ -171,7 +173,7 @@ impl Stack {
 
     /// Writes the settings with these binds of the frontend; `serve` reads them at its next start.
     pub fn rebind(&mut self, binds: &[SocketAddr]) {
-        crate::settings::write(&self.config, self.dir.path(), &self.url, self.api, binds);
+        crate::settings::write(&self.config, self.dir.path(), &self.url, self.api, binds, self.options.waf_timeout_ms);
     }
 
     pub async fn start_serve(&mut self) {
