@@ -198,6 +198,13 @@ async fn rates_are_counted_by_vhost_and_client_and_outlive_a_reload() {
     assert_eq!(stack.status("rate", get("/")).await, 200);
     vhost(&stack, "rate", json!({ "rate_limit": { "requests": 5, "period": "10m" } })).await;
     let before = stack.worker_pids().await;
+    // A worker younger than 10 s may still wait for counters itself, and hands none over: so it is with HAProxy's peers.
+    eventually("the worker is 11 s old", async || {
+        let info = stack.master(&format!("@!{} show info", before[0])).await;
+        let uptime = info.lines().find_map(|line| line.strip_prefix("Uptime_sec: ")).and_then(|text| text.trim().parse::<u64>().ok());
+        uptime.is_some_and(|seconds| seconds >= 11)
+    })
+    .await;
     vhost(&stack, "other", json!({ "upstream": { "timeouts": { "connect_ms": 1900 } } })).await;
     assert_ne!(stack.worker_pids().await, before, "a reload");
     eventually("the old worker handed its counters over", async || {
