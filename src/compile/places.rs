@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 
+use super::custom;
 use super::rulesets::{self, Built, RuleSet, RuleSetSource, SecLangLine};
 use crate::domain::path::{Body, OnPartial};
 use crate::domain::policy::{Paranoia, ParanoiaLevel, Threshold, Thresholds};
@@ -121,8 +122,8 @@ pub fn strict_ruleset_of(snapshot: &Snapshot, vhost: &Vhost, now: OffsetDateTime
 /// All custom rules of the policies, and only the exclusions that all of them have.
 pub(super) fn merge(policies: &[&Policy], now: OffsetDateTime) -> Built {
     let mut merged = Merged::default();
-    for policy in policies {
-        merged.add(policy);
+    for (index, policy) in policies.iter().enumerate() {
+        merged.add(policy, &format!("m{index}"));
     }
     merged.finish(policies, now)
 }
@@ -138,12 +139,12 @@ struct Merged {
 }
 
 impl Merged {
-    fn add(&mut self, policy: &Policy) {
+    fn add(&mut self, policy: &Policy, namespace: &str) {
         for (index, rule) in policy.custom_rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
             let Some(id) = rule.id else { continue };
             let Some(id) = self.id(id, &rule.seclang) else { continue };
             let pointer = format!("/policies/{}/custom_rules/{index}", policy.name);
-            match super::custom::compile(id, &rule.seclang) {
+            match custom::compile_in(namespace, id, &rule.seclang) {
                 Err(problems) => self.errors.extend(problems.into_iter().map(|mut problem| {
                     problem.pointer = format!("{pointer}/seclang");
                     problem
@@ -163,7 +164,7 @@ impl Merged {
     /// The id that a rule has here: its own, or the highest free one where another policy's other rule has it. None for the same rule again.
     fn id(&mut self, wanted: u32, text: &str) -> Option<u32> {
         match self.ids.get(&wanted) {
-            Some(known) if known == text => None,
+            Some(known) if known == text && custom::is_shareable(text) => None,
             None => {
                 self.ids.insert(wanted, text.to_owned());
                 Some(wanted)

@@ -11,6 +11,7 @@ use crate::domain::Entry;
 
 mod access;
 mod exclusions;
+mod places;
 mod upstreams;
 
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;

@@ -18,6 +18,7 @@ mod ast;
 mod emit;
 mod lexer;
 mod macros;
+mod namespace;
 mod operators;
 mod parser;
 mod problem;
