@@ -1,7 +1,7 @@
 //! HAProxy's command line over a Unix socket: one connection a call, a bound on everything.
 //!
 //! Both sockets are spoken to the same way: write, close our half, read to the end. The master's is interactive and would stay open otherwise
-//! (tried on 2.6.12: it answers all lines that came before the close, each reply ending with an empty line).
+//! (tried on 2.6.12 and 2.8.25: it answers all lines that came before the close, each reply ending with an empty line).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -157,6 +157,12 @@ mod tests {
         let gone = reply_of("@!99999 show info\n", "Can't find the target PID matching the prefix '@!99999'\n".into());
         assert!(matches!(gone, Err(CliError::Gone(99999))));
         assert!(matches!(reply_of("x\n", "\nUnknown command. Please enter one of\n".into()), Err(CliError::Said { .. })));
+        let of_2_8 = "Unknown command: 'x', but maybe one of the following ones is a better match:\n  quit : disconnect\n\n";
+        assert!(matches!(reply_of("x\n", of_2_8.into()), Err(CliError::Said { .. })));
+        // 2.6 hangs up without a word; counting what arrived tells.
+        let of_2_8 =
+            "The command is too big for the buffer size. Please change tune.bufsize in the configuration to use a bigger command.\n";
+        assert!(matches!(quiet("add map", of_2_8), Err(CliError::Said { .. })));
         assert!(quiet("set map", "\n\n\n").is_ok());
         assert!(matches!(quiet("set map", "\nentry not found.\n\n"), Err(CliError::Said { .. })));
     }
