@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -279,9 +280,9 @@ spoe-group coraza-req
 `
 
 func TestThroughHAProxy(t *testing.T) {
-	haproxy, err := exec.LookPath("haproxy")
+	haproxy, err := exec.LookPath(cmp.Or(os.Getenv("HAPROXY"), "haproxy"))
 	if err != nil {
-		haproxy = "/usr/sbin/haproxy" // not on everybody's PATH; without it the test fails
+		haproxy = cmp.Or(os.Getenv("HAPROXY"), "/usr/sbin/haproxy") // not on everybody's PATH; without it the test fails
 	}
 	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
 	defer origin.Close()

@@ -56,8 +56,8 @@ impl Checks {
 }
 
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The oldest HAProxy that our configuration runs on.
-const OLDEST_HAPROXY: (u32, u32) = (2, 6);
+/// The HAProxy versions that all tests run on, the oldest first: with an older one our configuration does not load.
+const TESTED_HAPROXY: [(u32, u32); 2] = [(2, 6), (2, 8)];
 
 pub async fn run(settings: Settings, file: Option<PathBuf>, arguments: Arguments, printer: &Printer) -> Result<(), Failure> {
     let mut checks = Checks::default();
@@ -67,10 +67,11 @@ pub async fn run(settings: Settings, file: Option<PathBuf>, arguments: Arguments
     }
     database(&mut checks, &settings).await;
     folders(&mut checks, &settings);
-    haproxy(&mut checks, &settings).await;
+    let judges = haproxy(&mut checks, &settings).await;
     guard_spoa(&mut checks, &settings).await;
     let engines = compose::engine_status(&settings).await;
     sockets(&mut checks, &settings, &engines).await;
+    same_haproxy(&mut checks, judges.as_deref(), &engines);
     ports(&mut checks, &settings, engines.haproxy_up).await;
 
     let failed = checks.0.iter().filter(|check| check.status == Status::Fail).count();
@@ -181,7 +182,8 @@ fn writable(folder: &Path) -> Result<u32, (String, String)> {
     Ok(meta.mode())
 }
 
-async fn haproxy(checks: &mut Checks, settings: &Settings) {
+/// The version of the HAProxy that judges configurations.
+async fn haproxy(checks: &mut Checks, settings: &Settings) -> Option<String> {
     let program = &settings.haproxy.program;
     match programs::ask(program, &["-v"], PATIENCE).await {
         Ok((true, text)) => {
@@ -189,17 +191,36 @@ async fn haproxy(checks: &mut Checks, settings: &Settings) {
             let version = line.strip_prefix("HAProxy version ").or_else(|| line.strip_prefix("HA-Proxy version ")).unwrap_or(line);
             let version = version.split_whitespace().next().unwrap_or_default();
             let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());
-            match (parts.next(), parts.next()) {
-                (Some(major), Some(minor)) if (major, minor) >= OLDEST_HAPROXY => {
-                    checks.ok("haproxy", format!("{version} ({})", program.display()));
-                }
-                _ => checks.fail("haproxy", format!("`{line}` is too old"), "install HAProxy 2.6 or newer"),
+            let found = parts.next().zip(parts.next()).unwrap_or_default();
+            let detail = format!("{version} ({})", program.display());
+            if TESTED_HAPROXY.contains(&found) {
+                checks.ok("haproxy", detail);
+            } else if found > TESTED_HAPROXY[0] {
+                checks.warn(
+                    "haproxy",
+                    detail,
+                    "2.6 and 2.8 are tested; `guard-proxy check` tells whether this one takes our configuration",
+                );
+            } else {
+                checks.fail("haproxy", format!("`{line}` is too old"), "install HAProxy 2.6 or 2.8");
             }
+            return Some(version.to_owned());
         }
-        Ok((false, text)) => checks.fail("haproxy", text, "set `haproxy.program` to HAProxy 2.6 or newer"),
+        Ok((false, text)) => checks.fail("haproxy", text, "set `haproxy.program` to HAProxy 2.6 or 2.8"),
         Err(error) => {
             checks.fail("haproxy", format!("{}: {error}", program.display()), "apt-get install haproxy, or set `haproxy.program`");
         }
+    }
+    None
+}
+
+/// What one version takes another may refuse, so the one that judges has to be the one that serves.
+fn same_haproxy(checks: &mut Checks, judges: Option<&str>, engines: &EngineStatus) {
+    if let (Some(judges), Some(serves)) = (judges, engines.versions.get("haproxy"))
+        && judges != serves
+    {
+        let detail = format!("{judges} judges configurations, and {serves} serves");
+        checks.warn("haproxy", detail, "set `haproxy.program` to the program that serves; after an upgrade: systemctl restart haproxy");
     }
 }
 

@@ -23,6 +23,19 @@ pub fn in_path(name: &str) -> Option<PathBuf> {
     folders.chain(SYSTEM.map(PathBuf::from)).map(|folder| folder.join(name)).find(|path| is_program(path))
 }
 
+/// HAProxy: as asked for, or the one in PATH or the system's folders.
+pub fn haproxy(asked: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(asked) = asked {
+        let absolute = std::path::absolute(asked).unwrap_or_else(|_| asked.to_owned());
+        return if is_program(&absolute) {
+            Ok(absolute)
+        } else {
+            Err(Failure::user(format!("`{}`, given as `--haproxy` or `$HAPROXY`, is not a program", asked.display())))
+        };
+    }
+    in_path("haproxy").ok_or_else(|| Failure::user("HAProxy was not found in PATH or /usr/sbin").hint("on Debian: apt-get install haproxy"))
+}
+
 /// guard-spoa: as set, `$GUARD_SPOA`, beside this program, `bin/` of the current folder, PATH.
 pub fn guard_spoa(set: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(set) = set {

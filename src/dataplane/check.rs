@@ -74,7 +74,7 @@ fn judged(code: Option<i32>, said: &str) -> Checked {
     match code {
         Some(0) => Checked::Valid,
         Some(1 | 2) => {
-            let mut alerts: Vec<Alert> = said.lines().filter_map(alert).collect();
+            let mut alerts = alerts(said);
             if alerts.is_empty() {
                 alerts.push(Alert { line: None, text: super::bounded(said.trim()) });
             }
@@ -84,11 +84,16 @@ fn judged(code: Option<i32>, said: &str) -> Checked {
     }
 }
 
+/// The alerts of a log, in its order.
+pub fn alerts(said: &str) -> Vec<Alert> {
+    said.lines().filter_map(alert).collect()
+}
+
 /// `[ALERT]    (27485) : config : parsing [a/haproxy.cfg:14] : balance only supports …`; the sums at the end say nothing new.
 fn alert(line: &str) -> Option<Alert> {
     let (_, rest) = line.strip_prefix("[ALERT]")?.split_once(" : ")?;
     let text = rest.strip_prefix("config : ").unwrap_or(rest).trim();
-    if text.starts_with("Error(s) found in") || text.starts_with("Fatal errors found") {
+    if ["Error(s) found in", "Fatal errors found"].iter().any(|sum| text.starts_with(sum)) || text.contains(".main()] ") {
         return None;
     }
     let number = text.split_once("haproxy.cfg:").and_then(|(_, rest)| rest.split(']').next()?.parse().ok());
@@ -166,6 +171,15 @@ mod tests {
         assert_eq!(errors(CONFIG, &[late], &vhosts)[0].pointer, "/vhosts/blog/upstream");
     }
 
+    const SAID_2_8: &str = "[NOTICE]   (7100) : haproxy version is 2.8.25-5cf5d0683\n[NOTICE]   (7100) : path to executable is /opt/haproxy\n[ALERT]    (7100) : config : parsing [/var/x/haproxy.cfg:2] : unknown keyword 'bogus' in 'global' section\n[ALERT]    (7100) : config : [/var/x/haproxy.cfg:12] : 'server be_1/a' : invalid port '99999'\n[ALERT]    (7100) : config : Error(s) found in configuration file : /var/x/haproxy.cfg\n[ALERT]    (7100) : config : Fatal errors found in configuration.\n";
+
+    #[test]
+    fn alerts_of_2_8_are_those_of_2_6() {
+        assert_eq!(judged(Some(1), SAID_2_8), judged(Some(1), SAID));
+        let said = "[NOTICE]   (7102) : haproxy version is 2.8.25-5cf5d0683\n[WARNING]  (7102) : config : missing timeouts for backend 'be_1'.\n   | While not properly invalid, you will certainly encounter various problems\nWarnings were found.\n";
+        assert_eq!(judged(Some(0), said), Checked::Valid);
+    }
+
     #[test]
     fn exit_codes() {
         assert_eq!(judged(Some(0), "[WARNING] x"), Checked::Valid);
@@ -180,7 +194,7 @@ mod tests {
     async fn haproxy_judges() {
         let folder = tempfile::tempdir().unwrap();
         let write = |text: &str| std::fs::write(folder.path().join("haproxy.cfg"), text).unwrap();
-        let haproxy = Path::new("/usr/sbin/haproxy");
+        let haproxy = &crate::dataplane::tests::lab::haproxy();
         let good = "defaults base\n    mode http\n    timeout connect 1s\n    timeout client 1s\n    timeout server 1s\nfrontend http from base\n    bind 127.0.0.1:1\nbackend be_7 from base\n    server a 127.0.0.1:80\n";
         write(good);
         assert_eq!(check(haproxy, folder.path(), Duration::from_secs(20)).await, Checked::Valid);

@@ -1,7 +1,7 @@
 //! HAProxy's command line over a Unix socket: one connection a call, a bound on everything.
 //!
 //! Both sockets are spoken to the same way: write, close our half, read to the end. The master's is interactive and would stay open otherwise
-//! (tried on 2.6.12: it answers all lines that came before the close, each reply ending with an empty line).
+//! (tried on 2.6.12 and 2.8.25: it answers all lines that came before the close, each reply ending with an empty line).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +11,14 @@ use tokio::net::UnixStream;
 
 /// HAProxy stops to serve while it works on a call, so a call is small: 200 `set map` in one line stalled requests for 854 ms.
 pub const MOST_COMMANDS: usize = 10;
+
+/// What the master says when it has no such worker. 2.8 may forget to close behind it.
+const NO_WORKER: &str = "Can't find the target PID matching the prefix '@!";
+/// What it says of a worker that is ending. 2.6 may say nothing and close.
+const NO_CLI: &str = "Can't connect to the target CLI!";
+
+/// Within this a worker that has hung up has ended, else something else is wrong with it.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// Bytes of a reply that are read before HAProxy is thought to be mad: 100,000 rows of 200 bytes fit thrice.
 const MOST_REPLY: usize = 64 << 20;
@@ -91,6 +99,7 @@ impl Cli {
 
     async fn call(&self, text: &str) -> Result<String, CliError> {
         match tokio::time::timeout(self.timeout, self.exchange(text)).await {
+            Ok(Ok(reply)) if hung_up(text, &reply) => Err(self.after_hanging_up(text, &reply).await),
             Ok(Ok(reply)) => reply_of(text, reply),
             Ok(Err(source)) => Err(CliError::Away { path: self.path.display().to_string(), source }),
             Err(_) => Err(CliError::Timeout { command: first_line(text), seconds: self.timeout.as_secs() }),
@@ -102,11 +111,29 @@ impl Cli {
         socket.write_all(text.as_bytes()).await?;
         socket.shutdown().await?;
         let mut reply = Vec::new();
-        socket.take(MOST_REPLY as u64 + 1).read_to_end(&mut reply).await?;
-        if reply.len() > MOST_REPLY {
-            return Err(std::io::Error::other("the reply is too long"));
+        while !is_last_word(&reply) && socket.read_buf(&mut reply).await? > 0 {
+            if reply.len() > MOST_REPLY {
+                return Err(std::io::Error::other("the reply is too long"));
+            }
         }
         Ok(String::from_utf8_lossy(&reply).into_owned())
+    }
+
+    /// Whether the worker that hung up was about to end: it is asked, with what changes nothing, until the master no longer knows it.
+    async fn after_hanging_up(&self, text: &str, reply: &str) -> CliError {
+        let said =
+            CliError::Said { command: first_line(text), said: if reply.is_empty() { "nothing".to_owned() } else { first_line(reply) } };
+        let Some(pid) = worker_of(text) else { return said };
+        let gone = async {
+            loop {
+                match self.exchange(&format!("@!{pid} show info\n")).await {
+                    Ok(reply) if reply.starts_with(NO_WORKER) => return true,
+                    Ok(reply) if hung_up(text, &reply) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    _ => return false,
+                }
+            }
+        };
+        if tokio::time::timeout(ENDING, gone).await == Ok(true) { CliError::Gone(pid) } else { said }
     }
 }
 
@@ -114,9 +141,25 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(200).collect()
 }
 
+/// The worker that a call is for.
+fn worker_of(text: &str) -> Option<u32> {
+    text.strip_prefix("@!")?.split(' ').next()?.parse().ok()
+}
+
+/// A worker answers every command with an empty line at least.
+fn hung_up(text: &str, reply: &str) -> bool {
+    worker_of(text).is_some() && (reply.is_empty() || reply.contains(NO_CLI))
+}
+
+/// Whether the master has said what nothing can follow.
+fn is_last_word(reply: &[u8]) -> bool {
+    let last = reply.strip_suffix(b"\n").and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
+    last.is_some_and(|line| line.starts_with(NO_WORKER.as_bytes()) || line.starts_with(NO_CLI.as_bytes()))
+}
+
 /// The master's own answer for a worker that is no more.
 fn reply_of(text: &str, reply: String) -> Result<String, CliError> {
-    if let Some((_, rest)) = reply.split_once("Can't find the target PID matching the prefix '@!") {
+    if let Some((_, rest)) = reply.split_once(NO_WORKER) {
         return Err(CliError::Gone(rest.split('\'').next().and_then(|pid| pid.parse().ok()).unwrap_or(0)));
     }
     if reply.trim_start().starts_with("Unknown command") {
@@ -152,11 +195,65 @@ mod tests {
         }
     }
 
+    /// A master that answers with these, one a call and the last again and again, and closes or not.
+    fn master(replies: &'static [&'static str], closes: bool) -> (tempfile::TempDir, Cli) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        tokio::spawn(async move {
+            let mut held = Vec::new();
+            for reply in replies.iter().chain(std::iter::repeat(replies.last().unwrap())) {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                socket.read_to_end(&mut Vec::new()).await.unwrap();
+                socket.write_all(reply.as_bytes()).await.unwrap();
+                if !closes {
+                    held.push(socket);
+                }
+            }
+        });
+        (folder, Cli::new(path))
+    }
+
+    const GONE: &str = "Can't find the target PID matching the prefix '@!31157'\n";
+
+    #[tokio::test]
+    async fn a_master_of_2_8_that_forgets_to_close_is_not_waited_for() {
+        let (_folder, cli) = master(&[GONE], false);
+        assert!(matches!(cli.ask("@!31157 show map").await, Err(CliError::Gone(31157))));
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_is_ending_has_ended() {
+        // 2.8 and 2.6, then 2.6 alone.
+        for replies in [&["Can't connect to the target CLI!\n", "Can't connect to the target CLI!\n", GONE], &["", "", GONE]] {
+            let (_folder, cli) = master(replies, true);
+            let told = cli.tell(&["@!31157 set map live.map 1 a".to_owned()]).await;
+            assert!(matches!(told, Err(CliError::Gone(31157))), "{told:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_hangs_up_and_lives_has_not_obeyed() {
+        // 2.6 and a payload that is too big.
+        let (_folder, cli) = master(&["", "Name: HAProxy\n\n"], true);
+        let told = cli.tell_payload("@!31157 add map live.map", "1 a\n").await;
+        assert!(matches!(told, Err(CliError::Said { .. })), "{told:?}");
+        // The master itself may say nothing: 2.6 to `reload`.
+        let (_folder, cli) = master(&[""], true);
+        assert_eq!(cli.ask("reload").await.unwrap(), "");
+    }
+
     #[test]
     fn replies_that_are_complaints() {
         let gone = reply_of("@!99999 show info\n", "Can't find the target PID matching the prefix '@!99999'\n".into());
         assert!(matches!(gone, Err(CliError::Gone(99999))));
         assert!(matches!(reply_of("x\n", "\nUnknown command. Please enter one of\n".into()), Err(CliError::Said { .. })));
+        let of_2_8 = "Unknown command: 'x', but maybe one of the following ones is a better match:\n  quit : disconnect\n\n";
+        assert!(matches!(reply_of("x\n", of_2_8.into()), Err(CliError::Said { .. })));
+        // 2.6 hangs up without a word; counting what arrived tells.
+        let of_2_8 =
+            "The command is too big for the buffer size. Please change tune.bufsize in the configuration to use a bigger command.\n";
+        assert!(matches!(quiet("add map", of_2_8), Err(CliError::Said { .. })));
         assert!(quiet("set map", "\n\n\n").is_ok());
         assert!(matches!(quiet("set map", "\nentry not found.\n\n"), Err(CliError::Said { .. })));
     }

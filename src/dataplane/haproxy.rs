@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::check;
 use super::cli::{Cli, CliError};
 
 /// What `show proc` of the master says.
@@ -26,7 +27,7 @@ impl Processes {
     }
 }
 
-/// Parses `show proc`: tried with 2.6 (`# programs` at its end, `0 [failed: 0]`) and as documented for the later ones.
+/// Parses `show proc`: tried with 2.6 and 2.8 (`# programs` at its end, `0 [failed: 0]`) and as documented for the later ones.
 pub fn parse_processes(text: &str) -> Option<Processes> {
     let mut found = Processes::default();
     let mut old = false;
@@ -97,14 +98,15 @@ impl Haproxy {
     /// Reloads, and waits until the outcome is known. `structure` is what the new worker must say it runs.
     ///
     /// 2.6 answers nothing and closes; its master starts itself anew and refuses connections meanwhile, for 30 to 150 ms, and for two seconds
-    /// more when a bind fails. Then the count of reloads has grown, and that of failed ones is 0 after a success. 2.7 and later answer
-    /// `Success=0` or `1` with the logs.
+    /// more when a bind fails. Then the count of reloads has grown, and that of failed ones is 0 after a success. 2.7 and later answer when
+    /// it is over, `Success=0` or `1` with the logs.
     pub async fn reload(&self, before: &Processes, structure: &str, patience: Duration) -> Result<Reload, CliError> {
         let begun = Instant::now();
         let said = match self.cli.ask("reload").await {
             Ok(said) => said,
-            // 2.6 closes while it starts itself anew: the outcome is read below either way.
+            // 2.6 closes while it starts itself anew, 2.8 may read long: the outcome is read below either way.
             Err(CliError::Away { source, .. }) if source.kind() != std::io::ErrorKind::ConnectionRefused => String::new(),
+            Err(CliError::Timeout { .. }) => String::new(),
             Err(error) => return Err(error),
         };
         if said.contains("Success=0") {
@@ -141,9 +143,10 @@ pub fn structure_of(info: &str) -> &str {
     info_field(info, "description").and_then(|d| d.strip_prefix("gp-")).unwrap_or_default()
 }
 
+/// The alerts of a reply; its other lines tell of processes and of the machine.
 fn words_of(reply: &str) -> String {
-    let said = reply.split_once("--").map_or("", |(_, logs)| logs.trim());
-    if said.is_empty() { "HAProxy could not load the new configuration and keeps the old one".to_owned() } else { super::bounded(said) }
+    let alerts = check::alerts(reply);
+    if alerts.is_empty() { "HAProxy could not load the new configuration and keeps the old one".to_owned() } else { check::words(&alerts) }
 }
 
 #[cfg(test)]
@@ -170,6 +173,14 @@ mod tests {
     }
 
     #[test]
+    fn processes_of_2_8() {
+        let text = "#<PID>          <type>          <reloads>       <uptime>        <version>      \n6675            master          2 [failed: 1]   0d00h00m02s     2.8.25-5cf5d0683\n# workers\n6765            worker          1               0d00h00m01s     2.8.25-5cf5d0683\n# old workers\n6678            worker          2               0d00h00m02s     2.8.25-5cf5d0683\n# programs\n\n";
+        let version = "2.8.25-5cf5d0683".to_owned();
+        let wanted = Processes { master: 6675, version, reloads: 2, failed: 1, current: Some(6765), old: vec![6678] };
+        assert_eq!(parse_processes(text), Some(wanted));
+    }
+
+    #[test]
     fn processes_while_a_worker_starts() {
         let text = "#<PID> <type> <reloads> <uptime> <version>\n1 master 1 [failed: 0] 0d00h00m00s 2.8.25\n# workers\n";
         assert_eq!(parse_processes(text).unwrap().current, None);
@@ -181,11 +192,18 @@ mod tests {
         assert_eq!(info_field(info, "Version"), Some("2.6.12-1+deb12u4"));
         assert_eq!(structure_of(info), "0123456789abcdef");
         assert_eq!(structure_of("description: mine\n"), "");
+        let of_2_8 = "Name: HAProxy\nVersion: 2.8.25-5cf5d0683\nRelease_date: 2026/06/26\nTasks: 15\nnode: vm\ndescription: gp-0123456789abcdef\nStopping: 0\nUnstoppable Jobs: 1\nBuild info: 2.8.25-5cf5d0683\nTainted: 0x100\n\n";
+        assert_eq!((info_field(of_2_8, "Version"), structure_of(of_2_8)), (Some("2.8.25-5cf5d0683"), "0123456789abcdef"));
     }
 
     #[test]
-    fn a_reply_of_2_8() {
-        assert!(words_of("Success=0\n--\n[ALERT] (1) : config : bad\n").starts_with("[ALERT]"));
+    fn the_words_of_a_refusal_are_those_of_people() {
+        let read = "Success=0\n--\n[NOTICE]   (6675) : haproxy version is 2.8.25-5cf5d0683\n[NOTICE]   (6675) : path to executable is /opt/haproxy\n[ALERT]    (6675) : config : [/var/lib/state/haproxy.cfg:15] : 'server be_7/a' : invalid port '99999'\n[ALERT]    (6675) : config : Error(s) found in configuration file : /var/lib/state/haproxy.cfg\n[ALERT]    (6675) : config : Fatal errors found in configuration.\n[WARNING]  (6675) : Loading failure!\n\n";
+        assert_eq!(words_of(read), "[haproxy.cfg:15] : 'server be_7/a' : invalid port '99999'");
+        let bound = "Success=0\n--\n[NOTICE]   (5903) : haproxy version is 2.8.25-5cf5d0683\n[NOTICE]   (5903) : path to executable is /opt/haproxy\n[ALERT]    (5903) : Binding [/var/lib/state/haproxy.cfg:12] for frontend http: cannot bind socket (Address already in use) for [127.0.0.1:28199]\n[ALERT]    (5903) : [/opt/haproxy.main()] Some protocols failed to start their listeners! Exiting.\n[WARNING]  (5903) : Loading failure!\n\n";
+        let words = "Binding [haproxy.cfg:12] for frontend http: cannot bind socket (Address already in use) for [127.0.0.1:28199]";
+        assert_eq!(words_of(bound), words);
+        // 2.6 says nothing at all.
         assert!(words_of("").contains("keeps the old one"));
     }
 }

@@ -294,9 +294,11 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_dumps_of_2_6() {
+    fn counts_and_dumps() {
         let text = "# id (file) description\n0 (rows.map) pattern loaded from file 'rows.map' used by map at file 'haproxy.cfg' line 16. curr_ver=0 next_ver=1 entry_cnt=12\n1 (live.map) pattern loaded from file 'live.map' used by map at file 'haproxy.cfg' line 16. curr_ver=0 next_ver=0 entry_cnt=10\n-1 (/etc/other) used entry_cnt=1\n\n";
         assert_eq!(parse_counts(text), BTreeMap::from([(MapName::Rows, 12), (MapName::Live, 10)]));
+        let of_2_8 = "# id (file) description\n0 (rows.map) pattern loaded from file 'rows.map' used by map at file '/var/x/haproxy.cfg' line 12. curr_ver=0 next_ver=0 entry_cnt=1\n\n";
+        assert_eq!(parse_counts(of_2_8), BTreeMap::from([(MapName::Rows, 1)]));
         assert_eq!(parse_dump("0x7fd750026460 x 1\n0x7fd750026580 y 2 3\n\n"), map(&[("x", "1"), ("y", "2 3")]));
     }
 }

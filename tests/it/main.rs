@@ -13,4 +13,5 @@ mod settings;
 mod spop;
 mod stack;
 mod verdicts;
+mod versions;
 mod wire;

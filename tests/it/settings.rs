@@ -8,9 +8,11 @@ pub fn write(config: &Path, dir: &Path, database: &str, api: SocketAddr, binds: 
     let timeout = waf_timeout_ms.map(|ms| format!("waf_timeout_ms = {ms}\n")).unwrap_or_default();
     let text = format!(
         "[database]\nurl = \"{database}\"\n\n[api]\nlisten = \"{api}\"\n\n[node]\nhttp_binds = [{}]\nstate_dir = \"{dir}/state\"\n\
-         run_dir = \"{dir}/run\"\nallow_upstreams = [\"127.0.0.0/8\"]\n{timeout}",
+         run_dir = \"{dir}/run\"\nallow_upstreams = [\"127.0.0.0/8\"]\n{timeout}\n[haproxy]\nprogram = \"{haproxy}\"\n",
         binds.join(", "),
         dir = dir.display(),
+        // The one that judges is the one that serves.
+        haproxy = crate::stack::program("haproxy").display(),
     );
     std::fs::write(config, text).expect("writing the settings");
 }

@@ -70,9 +70,14 @@ pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port()
 }
 
+/// `HAPROXY` and `GUARD_SPOA` name others than the usual ones.
 pub fn program(name: &str) -> PathBuf {
-    let found = std::env::var_os("GUARD_SPOA").map(PathBuf::from).filter(|_| name == "guard-spoa");
-    let path = found.unwrap_or_else(|| match name {
+    let variable = match name {
+        "haproxy" => std::env::var_os("HAPROXY"),
+        "guard-spoa" => std::env::var_os("GUARD_SPOA"),
+        _ => None,
+    };
+    let path = variable.map(PathBuf::from).unwrap_or_else(|| match name {
         "guard-proxy" => PathBuf::from(env!("CARGO_BIN_EXE_guard-proxy")),
         "guard-spoa" => Path::new(env!("CARGO_MANIFEST_DIR")).join("bin/guard-spoa"),
         other => PathBuf::from("/usr/sbin").join(other),

@@ -43,6 +43,9 @@ pub struct Arguments {
     /// Port of the sample origin
     #[arg(long, value_name = "PORT", default_value_t = 8001)]
     origin_port: u16,
+    /// HAProxy, 2.6 or 2.8 [default: the one in PATH, or /usr/sbin/haproxy]
+    #[arg(long, value_name = "PROGRAM", env = "HAPROXY")]
+    haproxy: Option<PathBuf>,
     /// Start, send the three requests, say what came back, and stop
     #[arg(long)]
     check: bool,
@@ -265,8 +268,7 @@ fn settings(arguments: &Arguments, state: &State, cluster: &postgres::Cluster) -
     settings.node.run_dir.clone_from(&state.run);
     settings.node.allow_upstreams = List(vec!["127.0.0.0/8".parse().map_err(|e: String| anyhow::anyhow!(e))?]);
     settings.node.guard_spoa = Some(programs::guard_spoa(None)?);
-    settings.haproxy.program = programs::in_path("haproxy")
-        .ok_or_else(|| Failure::user("HAProxy was not found in PATH or /usr/sbin").hint("on Debian: apt-get install haproxy"))?;
+    settings.haproxy.program = programs::haproxy(arguments.haproxy.as_deref())?;
     settings.haproxy.maxconn = Some(1000);
     settings.haproxy.hard_stop_after_s = 60;
     Ok(settings)

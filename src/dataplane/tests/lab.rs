@@ -14,7 +14,10 @@ use crate::domain::Snapshot;
 use crate::domain::deployment::{DeploymentState, Step};
 use crate::render::{Bundle, render};
 
-pub const HAPROXY: &str = "/usr/sbin/haproxy";
+/// Debian's HAProxy, or what `HAPROXY` names.
+pub fn haproxy() -> PathBuf {
+    std::env::var_os("HAPROXY").map_or_else(|| "/usr/sbin/haproxy".into(), PathBuf::from)
+}
 
 /// `bin/guard-spoa`, or what `GUARD_SPOA` names.
 pub fn guard_spoa() -> PathBuf {
@@ -54,7 +57,7 @@ impl Drop for Process {
 pub fn start_haproxy(folder: &Path, config: &Path, master: &str) -> Process {
     let log = folder.join("haproxy.log");
     let socket = format!("{master},mode,600");
-    Process::start(Path::new(HAPROXY), &["-W", "-S", &socket, "-f", config.to_str().unwrap()], &log)
+    Process::start(&haproxy(), &["-W", "-S", &socket, "-f", config.to_str().unwrap()], &log)
 }
 
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -127,7 +130,7 @@ impl Lab {
     }
 
     fn node_of(folder: &Path, settings: &NodeSettings) -> Node {
-        Node::new(DataplaneSettings { node: settings.clone(), state_dir: folder.join("state"), haproxy: HAPROXY.into() })
+        Node::new(DataplaneSettings { node: settings.clone(), state_dir: folder.join("state"), haproxy: haproxy() })
     }
 
     /// Another process of ours: it knows nothing yet.

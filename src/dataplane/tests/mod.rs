@@ -2,5 +2,5 @@
 
 mod apply;
 mod damage;
-mod lab;
+pub mod lab;
 mod maps;
