@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -65,12 +66,19 @@ pub struct Stack {
     pub validator: Option<Child>,
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago and that nobody else is given: each process goes through a range of its own, below the ports that the
+/// kernel gives to clients.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % 200) * 100;
+    loop {
+        let port = 10_000 + (start as u16 + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
-/// `HAPROXY` and `GUARD_SPOA` name others than the usual ones.
 pub fn program(name: &str) -> PathBuf {
     let variable = match name {
         "haproxy" => std::env::var_os("HAPROXY"),
