@@ -19,17 +19,23 @@ import (
 //
 // The fields are not exported, hence reflection. What it does not recognise it refuses, so that an update of
 // Coraza cannot bring the error back silently; TestExclusionsStayInTheirTransaction proves the effect.
-func isolate(engine coraza.WAF) (err error) {
+func isolate(engine coraza.WAF) error {
+	return eachRule(engine, func(rule reflect.Value) { clipTargets(rule.FieldByName("variables")) })
+}
+
+// eachRule calls f with each rule of an engine, those in chains included. What f panics with is an error: a
+// field that it looks for is not there.
+func eachRule(engine coraza.WAF, f func(rule reflect.Value)) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the rules of this engine cannot be isolated: %v", p)
+			err = fmt.Errorf("the rules of this engine are not as expected: %v", p)
 		}
 	}()
 	inner := reflect.ValueOf(engine).FieldByName("waf").Elem()
 	rules := inner.FieldByName("Rules").FieldByName("rules")
 	for i := range rules.Len() {
 		for rule := rules.Index(i); ; {
-			clipTargets(rule.FieldByName("variables"))
+			f(rule)
 			chain := rule.FieldByName("Chain")
 			if chain.IsNil() {
 				break
@@ -46,8 +52,12 @@ func clipTargets(targets reflect.Value) {
 		if field.Cap() == field.Len() {
 			continue
 		}
-		// Reflection refuses to write to what it reached through an unexported field; the memory is ours alone
-		// until the application is published.
-		reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().SetCap(field.Len())
+		writable(field).SetCap(field.Len())
 	}
+}
+
+// writable lifts the refusal of reflection to write to what it reached through an unexported field. The memory
+// is ours alone until the application is published.
+func writable(field reflect.Value) reflect.Value {
+	return reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem()
 }

@@ -75,9 +75,11 @@ func Load(text string, opt Options) (loaded *Loaded, err error) {
 		return nil, l.fail(err)
 	}
 	loaded = &Loaded{Digest: Digest(text), engine: engine}
-	if err := isolate(engine); err != nil {
-		_ = loaded.Close()
-		return nil, l.fail(err)
+	for _, mend := range []func(coraza.WAF) error{isolate, dropPrefilters} {
+		if err := mend(engine); err != nil {
+			_ = loaded.Close()
+			return nil, l.fail(err)
+		}
 	}
 	l.finish(own)
 	if e := refuse(l.findings); e != nil {
