@@ -2,10 +2,10 @@
 SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 .DEFAULT_GOAL := help
-.PHONY: help demo test build dev lint fmt docs sqlx bench floor clean
+.PHONY: help demo test test-crs build dev lint fmt docs sqlx bench floor clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Install what is missing, build, and run everything here to try it out (ARGS="--http-port 9000")
 	scripts/setup
@@ -21,6 +21,9 @@ dev: ## Build as for tests, and run the demo with it
 
 test: ## Run all tests, with a throw-away PostgreSQL and the real engines
 	scripts/test
+
+test-crs: ## Run the Core Rule Set's regression tests through HAProxy and guard-spoa (TESTS="942100 920")
+	scripts/test-crs $(TESTS)
 
 lint: ## Check formatting, lints, licences and unused dependencies
 	scripts/lint

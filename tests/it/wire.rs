@@ -163,6 +163,23 @@ pub async fn connect(to: SocketAddr, from: Option<IpAddr>) -> TcpStream {
 
 /// Reads one answer; headers to the empty line, then by Content-Length, else to the end.
 pub async fn read<S: AsyncReadExt + Unpin>(stream: &mut S) -> Answer {
+    let mut answer = read_head(stream).await;
+    if answer.status == 0 {
+        return answer;
+    }
+    let length = answer.header("content-length").and_then(|v| v.parse::<usize>().ok());
+    let mut chunk = [0_u8; 16_384];
+    while length.is_none_or(|length| answer.body.len() < length) {
+        match stream.read(&mut chunk).await {
+            Ok(n) if n > 0 => answer.body.extend_from_slice(&chunk[..n]),
+            _ => break,
+        }
+    }
+    answer
+}
+
+/// Reads an answer's status and headers; its body is what happened to come with them.
+pub async fn read_head<S: AsyncReadExt + Unpin>(stream: &mut S) -> Answer {
     let mut buffer = Vec::new();
     let mut chunk = [0_u8; 16_384];
     let head_end = loop {
@@ -179,13 +196,5 @@ pub async fn read<S: AsyncReadExt + Unpin>(stream: &mut S) -> Answer {
     let status = lines.next().and_then(|l| l.split(' ').nth(1)).and_then(|s| s.parse().ok()).unwrap_or(0);
     let headers: Vec<(String, String)> =
         lines.filter_map(|l| l.split_once(':')).map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned())).collect();
-    let length = headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("content-length")).and_then(|(_, v)| v.parse::<usize>().ok());
-    let mut body = buffer[head_end + 4..].to_vec();
-    while length.is_none_or(|length| body.len() < length) {
-        match stream.read(&mut chunk).await {
-            Ok(n) if n > 0 => body.extend_from_slice(&chunk[..n]),
-            _ => break,
-        }
-    }
-    Answer { status, headers, body }
+    Answer { status, headers, body: buffer[head_end + 4..].to_vec() }
 }
