@@ -3,9 +3,11 @@
 
 mod architecture;
 mod bad_input;
+mod bodies;
 mod crash;
 mod deployments;
 mod faults;
+mod h2;
 mod observe;
 mod origin;
 mod places;
