@@ -148,6 +148,8 @@ async fn attacks_at_the_end(stack: &Stack) {
     refused(stack, of(&[20, 66, SURELY_WHOLE / 1000]), &[403]).await;
     refused(stack, of(&[125, 127, 129]), &[403, 413]).await;
     refused(stack, of(&[140, 300, 1000]), &[413]).await;
+    // Whole, and so large that it might not fit a frame to the agent: said as what it is, not as a fault.
+    refused(stack, vec![("nearly full".into(), post("/attack", form(129_400, SQLI_FORM)).into())], &[413]).await;
 }
 
 /// A first chunk, or a first burst of frames, that ends around the size of the buffer; the attack follows.
@@ -179,6 +181,9 @@ async fn tiny_pieces(stack: &Stack) {
         requests.push((format!("{size} in chunks of 1 byte"), post("/attack", body).chunked(1).into()));
     }
     refused(stack, requests, &[403, 413]).await;
+    // With neither a length nor much of a body to go by, that the end has not come tells that the buffer was full before it.
+    let drips = |size| h2::post("/attack", form(size, SQLI_FORM)).no_length().drips(3000).pause(Duration::from_micros(100));
+    refused(stack, [112_000, 116_000, 120_000].map(|size| (format!("{size}, the end in drips"), drips(size).into())).into(), &[413]).await;
 }
 
 async fn headers_eat_the_buffer(stack: &Stack) {

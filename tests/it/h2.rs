@@ -23,8 +23,6 @@ pub const END_HEADERS: u8 = 4;
 pub const PADDED: u8 = 8;
 
 const INITIAL_WINDOW_SIZE: u16 = 4;
-/// What is written at once at most where there are no pauses: a system call for each frame of one byte would be slow.
-const BATCH: usize = 16_384;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
@@ -72,6 +70,7 @@ pub struct Request {
     pause: Duration,
     padding: Option<u8>,
     block: usize,
+    drips: usize,
 }
 
 pub fn get(path: &str) -> Request {
@@ -103,6 +102,7 @@ impl Request {
             pause: Duration::ZERO,
             padding: None,
             block: 16_384,
+            drips: 0,
         }
     }
 
@@ -143,6 +143,12 @@ impl Request {
         self
     }
 
+    /// Sends the last bytes of the body in frames of one byte.
+    pub fn drips(mut self, bytes: usize) -> Self {
+        self.drips = bytes;
+        self
+    }
+
     /// Waits before each DATA frame.
     pub fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
@@ -178,8 +184,9 @@ impl Request {
         }
         let ends_with_head = self.body.is_empty() && self.trailers.is_empty();
         let mut frames = headers(stream, &fields, self.block, ends_with_head);
-        let last = self.body.len().div_ceil(self.frame);
-        for (at, piece) in self.body.chunks(self.frame).enumerate() {
+        let (most, drips) = self.body.split_at(self.body.len() - self.drips);
+        let last = most.len().div_ceil(self.frame) + drips.len();
+        for (at, piece) in most.chunks(self.frame).chain(drips.chunks(1)).enumerate() {
             let end = if at + 1 == last && self.trailers.is_empty() { END_STREAM } else { 0 };
             frames.push(data(stream, piece, self.padding, end));
         }
@@ -196,8 +203,9 @@ impl Request {
 
     /// The same, however long it takes.
     pub async fn exchange(&self, to: SocketAddr, host: &str) -> Answer {
-        let mut answers = Connection::open(to).await.exchange(&self.frames(1, host), self.pause).await;
-        answers.remove(&1).unwrap_or_else(|| Answer { status: 0, headers: Vec::new(), body: Vec::new() })
+        let mut connection = Connection::open(to).await;
+        connection.exchange(&self.frames(1, host), self.pause).await;
+        connection.answers.remove(&1).unwrap_or_else(|| Answer { status: 0, headers: Vec::new(), body: Vec::new() })
     }
 }
 
@@ -253,7 +261,8 @@ pub struct Connection {
     window: i64,
     initial: i64,
     windows: BTreeMap<u32, i64>,
-    answers: BTreeMap<u32, Answer>,
+    /// By stream, as far as they came.
+    pub answers: BTreeMap<u32, Answer>,
     ended: Vec<u32>,
 }
 
@@ -279,16 +288,16 @@ impl Connection {
     }
 
     /// Sends the frames as windows allow it, and reads until each stream that was opened is answered, or the connection ends.
-    pub async fn exchange(&mut self, frames: &[Frame], pause: Duration) -> BTreeMap<u32, Answer> {
+    pub async fn exchange(&mut self, frames: &[Frame], pause: Duration) {
         let opened: std::collections::BTreeSet<u32> = frames.iter().filter(|f| f.kind == HEADERS).map(|f| f.stream).collect();
-        let mut next = 0;
+        let mut frames = frames.iter().peekable();
         while !opened.iter().all(|stream| self.ended.contains(stream)) {
-            let blocked = frames.get(next).is_none_or(|frame| !self.fits(frame));
-            let batch = async {
-                match (blocked, pause.is_zero()) {
-                    (true, _) => std::future::pending().await,
-                    (_, false) => tokio::time::sleep(pause).await,
-                    _ => {}
+            let wait = frames.peek().filter(|frame| self.fits(frame)).map(|f| if f.kind == DATA { pause } else { Duration::ZERO });
+            let next = async {
+                match wait {
+                    None => std::future::pending().await,
+                    Some(Duration::ZERO) => {}
+                    Some(pause) => tokio::time::sleep(pause).await,
                 }
             };
             tokio::select! {
@@ -297,10 +306,9 @@ impl Connection {
                     Some(frame) => self.take(frame).await,
                     None => break,
                 },
-                () = batch => next = self.write(frames, next, pause).await,
+                () = next => self.write(frames.next().expect("it was there")).await,
             }
         }
-        std::mem::take(&mut self.answers)
     }
 
     fn fits(&self, frame: &Frame) -> bool {
@@ -308,22 +316,15 @@ impl Connection {
         frame.kind != DATA || cost <= self.window.min(*self.windows.get(&frame.stream).unwrap_or(&self.initial))
     }
 
-    /// Writes from `next` on, one DATA frame where there are pauses; gives the next after it. What the other side no longer takes it may
-    /// have answered already: reading tells.
-    async fn write(&mut self, frames: &[Frame], mut next: usize, pause: Duration) -> usize {
+    /// Each frame by itself. What the other side no longer takes it may have answered already: reading tells.
+    async fn write(&mut self, frame: &Frame) {
         let mut out = Vec::new();
-        while let Some(frame) = frames.get(next).filter(|frame| out.len() < BATCH && self.fits(frame)) {
-            frame.write(&mut out);
-            next += 1;
-            if frame.kind == DATA {
-                self.window -= frame.payload.len() as i64;
-                *self.windows.entry(frame.stream).or_insert(self.initial) -= frame.payload.len() as i64;
-                if !pause.is_zero() {
-                    break;
-                }
-            }
+        frame.write(&mut out);
+        if frame.kind == DATA {
+            self.window -= frame.payload.len() as i64;
+            *self.windows.entry(frame.stream).or_insert(self.initial) -= frame.payload.len() as i64;
         }
-        if self.stream.write_all(&out).await.is_err() { frames.len() } else { next }
+        let _ = self.stream.write_all(&out).await;
     }
 
     async fn take(&mut self, frame: Frame) {

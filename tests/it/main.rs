@@ -8,6 +8,7 @@ mod crash;
 mod deployments;
 mod faults;
 mod h2;
+mod h2_heads;
 mod observe;
 mod origin;
 mod places;
