@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 .DEFAULT_GOAL := help
-.PHONY: help demo test build dev lint fmt docs sqlx bench floor clean
+.PHONY: help demo test fuzz build dev lint fmt docs sqlx bench floor clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ dev: ## Build as for tests, and run the demo with it
 
 test: ## Run all tests, with a throw-away PostgreSQL and the real engines
 	scripts/test
+
+fuzz: ## Send mutated attacks until one passes uninspected (SECONDS=600, SEED=: where to begin; a failure prints its own)
+	scripts/fuzz $(or $(SECONDS),600) $(SEED)
 
 lint: ## Check formatting, lints, licences and unused dependencies
 	scripts/lint

@@ -7,6 +7,7 @@ mod bodies;
 mod crash;
 mod deployments;
 mod faults;
+mod fuzz;
 mod h2;
 mod h2_heads;
 mod observe;
