@@ -314,7 +314,7 @@ fn pieces(bytes: Vec<u8>, random: &mut Random) -> Vec<Step> {
         rest = behind;
     }
     steps.push(Step::Send(rest.to_vec()));
-    if random.percent(85) {
+    if random.percent(93) {
         steps.push(Step::Finish);
     }
     steps
