@@ -7,6 +7,7 @@ mod mutate;
 mod random;
 mod recorder;
 mod script;
+mod words;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
