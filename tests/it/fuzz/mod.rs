@@ -134,7 +134,7 @@ impl Lab {
         assert_eq!(self.stack.control("PUT", "/v1/test/faults", Some(json!({ "log_seen": true }))).await.0, 200);
     }
 
-    /// What was found once. A line `!never "bytes"` says what must not reach the origin.
+    /// What was found once. A line `!never "bytes"` says what must not reach the origin, `!always "bytes"` what must.
     async fn corpus(&mut self) {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fuzz/corpus");
         for file in std::fs::read_dir(folder).expect("the corpus") {
@@ -142,9 +142,11 @@ impl Lab {
             let text = std::fs::read_to_string(&path).expect("a script");
             let Played { received, found, .. } = self.play(&[&Script::read(&text)], &[]).await;
             assert!(found.is_empty(), "{}: {found:?}", path.display());
-            for never in text.lines().filter_map(|line| line.strip_prefix("!never ")).map(script::unescape) {
-                let reached = received.iter().any(|r| recorder::position(&r.raw, &never).is_some());
-                assert!(!reached, "{}: {} reached the origin", path.display(), never.escape_ascii());
+            for (rule, wanted) in [("!never ", false), ("!always ", true)] {
+                for bytes in text.lines().filter_map(|line| line.strip_prefix(rule)).map(script::unescape) {
+                    let reached = received.iter().any(|r| recorder::position(&r.raw, &bytes).is_some());
+                    assert_eq!(reached, wanted, "{}: {rule}{}", path.display(), bytes.escape_ascii());
+                }
             }
         }
     }

@@ -130,7 +130,7 @@ fn head(bytes: &[u8]) -> Option<(Received, usize)> {
         }
     }
     let lengths = received.all("content-length").filter(|v| v.is_empty() || !v.iter().all(u8::is_ascii_digit)).count();
-    let codings = received.all("transfer-encoding").filter(|v| *v != b"chunked").count();
+    let codings = received.all("transfer-encoding").filter(|v| !v.eq_ignore_ascii_case(b"chunked")).count();
     if lengths + codings > 0 || received.all("content-length").chain(received.all("transfer-encoding")).count() > 1 {
         odd.push("the end of the body is not clear".into());
     }
