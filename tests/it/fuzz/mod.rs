@@ -67,7 +67,7 @@ impl Lab {
     async fn start() -> Self {
         let stack = Stack::start_with(Options {
             spoa_args: vec!["-test-faults", "-queue-timeout", "8s", "-slow-evaluation", "0"],
-            settings: vec![("GUARD_PROXY_NODE__WAF_TIMEOUT_MS", "9000")],
+            waf_timeout_ms: Some(9000),
             ..Options::default()
         })
         .await;
