@@ -29,13 +29,6 @@ impl Stack {
             .collect()
     }
 
-    /// Sessions of clients that HAProxy has now.
-    pub async fn sessions(&self) -> u32 {
-        let text = self.master("@1 show stat").await;
-        let line = text.lines().find(|line| line.starts_with("http,FRONTEND,")).expect("the frontend");
-        line.split(',').nth(4).and_then(|sessions| sessions.parse().ok()).expect("its sessions")
-    }
-
     /// guard-spoa's control socket.
     pub async fn control(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let client = reqwest::Client::builder().unix_socket(self.path("run/guard-spoa-control.sock")).build().expect("a client");

@@ -54,10 +54,7 @@ impl Judge {
         })
         .await;
         let all = received.iter().enumerate();
-        let found = all.flat_map(|(at, r)| self.judge(r, attacks).into_iter().map(move |finding| (at, finding))).collect();
-        self.logged.clear();
-        self.seen.clear();
-        found
+        all.flat_map(|(at, r)| self.judge(r, attacks).into_iter().map(move |finding| (at, finding))).collect()
     }
 
     fn judge(&mut self, received: &Received, attacks: &[Attack]) -> Vec<String> {
