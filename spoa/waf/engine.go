@@ -28,6 +28,8 @@ type Faults struct {
 	DelayMS  int64 `json:"delay_ms"`
 	NeverAck bool  `json:"never_ack"`
 	Panic    bool  `json:"panic"`
+	// LogSeen is none: it logs each request before it is judged.
+	LogSeen bool `json:"log_seen"`
 }
 
 // Meter is told what happens.
@@ -103,6 +105,9 @@ func (e *Engine) admit(ctx context.Context, req *Request) Verdict {
 	faults := e.faults.Load()
 	if faults.DelayMS > 0 {
 		time.Sleep(time.Duration(faults.DelayMS) * time.Millisecond)
+	}
+	if faults.LogSeen {
+		logSeen(e.log, req)
 	}
 	v := e.evaluate(app, req)
 	v.Withhold = faults.NeverAck

@@ -3,9 +3,13 @@
 
 mod architecture;
 mod bad_input;
+mod bodies;
 mod crash;
 mod deployments;
 mod faults;
+mod fuzz;
+mod h2;
+mod h2_heads;
 mod observe;
 mod origin;
 mod places;

@@ -45,12 +45,16 @@ impl Drop for Origin {
     }
 }
 
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 async fn echo(State(log): State<Log>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> axum::Json<serde_json::Value> {
     let said = serde_json::json!({
         "method": method.as_str(),
         "uri": uri.to_string(),
         "body": body.len(),
-        "sha256": format!("{:x?}", Sha256::digest(&body)),
+        "sha256": sha256(&body),
         "headers": headers.iter().map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect::<std::collections::BTreeMap<_, _>>(),
     });
     log.lock().expect("the log").push(Received { uri: uri.to_string(), headers, body });

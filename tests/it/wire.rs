@@ -129,7 +129,8 @@ impl Request {
             .unwrap_or_else(|_| panic!("no answer in 20 s to {} {} of {host}", self.method, self.target))
     }
 
-    async fn exchange(&self, to: SocketAddr, host: &str) -> Answer {
+    /// The same, however long it takes.
+    pub async fn exchange(&self, to: SocketAddr, host: &str) -> Answer {
         let mut stream = connect(to, self.from).await;
         let (head, payload) = (self.head(host), self.payload());
         let sent = match self.pieces {
