@@ -2,8 +2,7 @@
 SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-crs build dev lint fmt docs sqlx bench floor clean
-.PHONY: help demo test fuzz build dev lint fmt docs sqlx bench floor clean
+.PHONY: help demo test test-crs fuzz build dev lint fmt docs sqlx bench floor clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +24,7 @@ test: ## Run all tests, with a throw-away PostgreSQL and the real engines
 
 test-crs: ## Run the Core Rule Set's regression tests through HAProxy and guard-spoa (TESTS="942100 920")
 	scripts/test-crs $(TESTS)
+
 fuzz: ## Send mutated attacks until one passes uninspected (SECONDS=600, SEED=: where to begin; a failure prints its own)
 	scripts/fuzz $(or $(SECONDS),600) $(SEED)
 

@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-pub fn write(config: &Path, dir: &Path, database: &str, api: SocketAddr, binds: &[SocketAddr], waf_timeout_ms: Option<u32>) {
+use crate::stack::Options;
+
+pub fn write(config: &Path, dir: &Path, database: &str, api: SocketAddr, binds: &[SocketAddr], options: &Options) {
     let binds: Vec<String> = binds.iter().map(|bind| format!("\"{bind}\"")).collect();
-    let timeout = waf_timeout_ms.map(|ms| format!("waf_timeout_ms = {ms}\n")).unwrap_or_default();
+    let timeout = options.waf_timeout_ms.map(|ms| format!("waf_timeout_ms = {ms}\n")).unwrap_or_default();
+    let tunnel = options.tunnel_timeout_ms.map(|ms| format!("tunnel_timeout_ms = {ms}\n")).unwrap_or_default();
     let text = format!(
         "[database]\nurl = \"{database}\"\n\n[api]\nlisten = \"{api}\"\n\n[node]\nhttp_binds = [{}]\nstate_dir = \"{dir}/state\"\n\
-         run_dir = \"{dir}/run\"\nallow_upstreams = [\"127.0.0.0/8\"]\n{timeout}\n[haproxy]\nprogram = \"{haproxy}\"\n",
+         run_dir = \"{dir}/run\"\nallow_upstreams = [\"127.0.0.0/8\"]\n{timeout}\n[haproxy]\nprogram = \"{haproxy}\"\n{tunnel}",
         binds.join(", "),
         dir = dir.display(),
         // The one that judges is the one that serves.

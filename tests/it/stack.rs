@@ -45,6 +45,8 @@ pub struct Options {
     pub spoa_args: Vec<&'static str>,
     /// How long HAProxy waits for a verdict, where not as usual.
     pub waf_timeout_ms: Option<u32>,
+    /// How long an upgraded connection may be quiet, where not as usual.
+    pub tunnel_timeout_ms: Option<u32>,
     /// More binds of the frontend.
     pub extra_binds: Vec<SocketAddr>,
 }
@@ -186,7 +188,7 @@ impl Stack {
 
     /// Writes the settings with these binds of the frontend; `serve` reads them at its next start.
     pub fn rebind(&mut self, binds: &[SocketAddr]) {
-        crate::settings::write(&self.config, self.dir.path(), &self.url, self.api, binds, self.options.waf_timeout_ms);
+        crate::settings::write(&self.config, self.dir.path(), &self.url, self.api, binds, &self.options);
     }
 
     pub async fn start_serve(&mut self) {
