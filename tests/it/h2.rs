@@ -306,7 +306,14 @@ impl Connection {
                     Some(frame) => self.take(frame).await,
                     None => break,
                 },
-                () = next => self.write(frames.next().expect("it was there")).await,
+                () = next => {
+                    let mut together = vec![frames.next().expect("it was there")];
+                    // 2.6 refuses a head whose CONTINUATION frames it must wait for, now and then
+                    while together.last().is_some_and(|frame| frame.kind != DATA) && frames.peek().is_some_and(|frame| frame.kind != DATA) {
+                        together.extend(frames.next());
+                    }
+                    self.write(&together).await;
+                }
             }
         }
     }
@@ -316,13 +323,15 @@ impl Connection {
         frame.kind != DATA || cost <= self.window.min(*self.windows.get(&frame.stream).unwrap_or(&self.initial))
     }
 
-    /// Each frame by itself. What the other side no longer takes it may have answered already: reading tells.
-    async fn write(&mut self, frame: &Frame) {
+    /// What the other side no longer takes it may have answered already: reading tells.
+    async fn write(&mut self, frames: &[&Frame]) {
         let mut out = Vec::new();
-        frame.write(&mut out);
-        if frame.kind == DATA {
-            self.window -= frame.payload.len() as i64;
-            *self.windows.entry(frame.stream).or_insert(self.initial) -= frame.payload.len() as i64;
+        for frame in frames {
+            frame.write(&mut out);
+            if frame.kind == DATA {
+                self.window -= frame.payload.len() as i64;
+                *self.windows.entry(frame.stream).or_insert(self.initial) -= frame.payload.len() as i64;
+            }
         }
         let _ = self.stream.write_all(&out).await;
     }

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
+use crate::origin::sha256;
 use crate::stack::{Options, Stack, eventually};
 use crate::wire::{Request, SQLI, get};
 
@@ -83,7 +83,7 @@ async fn bodies_are_as_large_as_the_place_says() {
     vhost(&stack, "small", json!({ "body": null })).await;
     let body = upload("hello", 300_000);
     let answer = stack.send("small", multipart("/", body.clone())).await;
-    assert_eq!(answer.json()["sha256"], format!("{:x?}", Sha256::digest(&body)));
+    assert_eq!(answer.json()["sha256"], sha256(&body));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +96,7 @@ async fn a_hundred_megabytes_pass_where_the_place_says_so() {
     let pids = [stack.worker_pids().await[0], stack.spoa.as_ref().expect("guard-spoa").id()];
     let before = pids.map(peak_kib);
     let body = b"lorem ipsum ".repeat(100_000_000 / 12);
-    let digest = format!("{:x?}", Sha256::digest(&body));
+    let digest = sha256(&body);
     let answer = stack.send("big", Request::new("PUT", "/upload/x").header("content-type", "application/octet-stream").body(body)).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["sha256"], digest);
