@@ -8,28 +8,12 @@ use crate::compile::{Backend, NodeSettings, RuleSetSource};
 use crate::domain::upstream::Timeouts;
 use crate::domain::vhost::Period;
 
+use super::pages::PAGES;
+
 /// Kept free in HAProxy's buffers for headers that we add.
 const MAXREWRITE: u32 = 1024;
 /// What a frame to the agent needs besides headers, path and body.
 const FRAME_OVERHEAD: u32 = 1500;
-
-/// Statuses that HAProxy answers itself, each with a page.
-pub(super) const PAGES: [(u16, &str, &str); 14] = [
-    (400, "Bad request", "The request could not be understood."),
-    (401, "Unauthorized", "This needs a sign-in."),
-    (403, "Forbidden", "The request was refused."),
-    (404, "Not found", "There is nothing here."),
-    (405, "Method not allowed", "The method of the request is not allowed here."),
-    (408, "Request timeout", "The request did not arrive in time."),
-    (410, "Gone", "What was here is gone."),
-    (413, "Too large", "The request is too large to be inspected."),
-    (421, "Unknown host", "This server does not answer for the host that was asked for."),
-    (429, "Too many requests", "Too many requests arrived in a short time; try again later."),
-    (500, "Internal error", "Something went wrong."),
-    (502, "Bad gateway", "The site behind this server did not answer properly."),
-    (503, "Unavailable", "The site cannot be reached at the moment; try again later."),
-    (504, "Gateway timeout", "The site behind this server did not answer in time."),
-];
 
 /// Statuses of custom rules that are honoured; every other denial is 403.
 const DENY_STATUSES: [u16; 9] = [400, 401, 404, 405, 410, 413, 429, 500, 503];
@@ -65,7 +49,8 @@ pub(super) struct Haproxy {
     pub hops: [u8; 5],
     /// Seconds that rates are counted in.
     pub periods: [u32; 4],
-    pub statuses: Vec<u16>,
+    /// Those with a page.
+    pub statuses: [u16; PAGES.len()],
     pub deny_statuses: [u16; 9],
 }
 
@@ -115,7 +100,7 @@ impl Haproxy {
             hops: [1, 2, 3, 4, 5],
             periods: Period::ALL.map(Period::seconds),
             binds: node.http_binds.iter().map(|bind| Bind::new(*bind, &node.http_binds)).collect(),
-            statuses: PAGES.iter().map(|(status, ..)| *status).collect(),
+            statuses: PAGES.map(|page| page.status),
             deny_statuses: DENY_STATUSES,
         }
     }
@@ -221,13 +206,6 @@ impl Spoe {
     pub fn new(node: &NodeSettings) -> Self {
         Self { max_frame_bytes: node.inspected_bytes.saturating_sub(4), waf_timeout_ms: node.waf_timeout_ms }
     }
-}
-
-#[derive(Serialize)]
-pub(super) struct ErrorPage {
-    pub status: u16,
-    pub title: &'static str,
-    pub detail: &'static str,
 }
 
 #[derive(Serialize)]

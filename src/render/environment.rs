@@ -11,22 +11,20 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use sha2::{Digest, Sha256};
 
-use super::RenderError;
+use super::{RenderError, pages};
 use crate::domain::digest::hex;
 
 pub(super) const HAPROXY: &str = "haproxy/haproxy.cfg.j2";
 pub(super) const BACKENDS: &str = "haproxy/backends.cfg.j2";
 pub(super) const SPOE: &str = "haproxy/coraza.cfg.j2";
-pub(super) const ERROR_PAGE: &str = "haproxy/error.html.j2";
 pub(super) const APPLICATION: &str = "coraza/application.conf.j2";
 pub(super) const AGENT: &str = "coraza/guard-spoa.yaml.j2";
 
-/// All templates, by name.
-const TEMPLATES: [(&str, &str); 6] = [
+/// All templates of configuration, by name; pages have an environment of their own.
+const TEMPLATES: [(&str, &str); 5] = [
     (HAPROXY, include_str!("../../templates/haproxy/haproxy.cfg.j2")),
     (BACKENDS, include_str!("../../templates/haproxy/backends.cfg.j2")),
     (SPOE, include_str!("../../templates/haproxy/coraza.cfg.j2")),
-    (ERROR_PAGE, include_str!("../../templates/haproxy/error.html.j2")),
     (APPLICATION, include_str!("../../templates/coraza/application.conf.j2")),
     (AGENT, include_str!("../../templates/coraza/guard-spoa.yaml.j2")),
 ];
@@ -35,7 +33,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| environmen
 
 static DIGEST: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
-    for (name, text) in TEMPLATES {
+    for (name, text) in TEMPLATES.into_iter().chain([pages::TEMPLATE]) {
         for part in [name, text] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);

@@ -14,6 +14,7 @@ use crate::domain::{Name, Revision};
 mod contexts;
 mod environment;
 mod lanes;
+mod pages;
 mod probe_state;
 #[cfg(test)]
 mod tests;
@@ -71,11 +72,11 @@ pub fn render(desired: &Desired, node: &NodeSettings, previous: Option<&Bundle>)
     structure.add("haproxy.cfg", template(environment::HAPROXY, &contexts::Haproxy::new(node, NO_STRUCTURE))?.as_bytes());
     structure.add("backends", backends.as_bytes());
     structure.add("coraza.cfg", spoe.as_bytes());
-    for (status, title, detail) in contexts::PAGES {
-        let page = template(environment::ERROR_PAGE, &contexts::ErrorPage { status, title, detail })?;
-        let name = format!("errors/{status}.html");
-        structure.add(&name, page.as_bytes());
-        files.insert(name, page.into_bytes().into());
+    for page in &pages::PAGES {
+        let text = pages::render(page)?;
+        let name = format!("errors/{}.lf", page.status);
+        structure.add(&name, text.as_bytes());
+        files.insert(name, text.into_bytes().into());
     }
     let structure = structure.finish()[..16].to_owned();
 

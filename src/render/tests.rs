@@ -11,6 +11,7 @@ const NOW: time::OffsetDateTime = time::OffsetDateTime::UNIX_EPOCH;
 
 mod golden;
 mod hostile;
+mod pages;
 mod small;
 
 /// What `haproxy -c` says of a bundle, by its exit code and words.

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, every part real. See `stack`.
 #![allow(clippy::allow_attributes, reason = "test code states its own exceptions")]
 
+mod answers;
 mod architecture;
 mod bad_input;
 mod bodies;

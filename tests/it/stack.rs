@@ -47,6 +47,9 @@ pub struct Options {
     pub waf_timeout_ms: Option<u32>,
     /// How long an upgraded connection may be quiet, where not as usual.
     pub tunnel_timeout_ms: Option<u32>,
+    /// More lines of `[node]` and of `[haproxy]`.
+    pub node_settings: &'static str,
+    pub haproxy_settings: &'static str,
     /// More binds of the frontend.
     pub extra_binds: Vec<SocketAddr>,
 }
