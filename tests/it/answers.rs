@@ -271,6 +271,19 @@ async fn with_nothing_to_go_by(stack: &mut Stack) {
 /// A stack of little patience, without a health path.
 const LITTLE: &str = "health_path = \"\"\n[haproxy]\nclient_timeout_ms = 1000\nrequest_timeout_ms = 500\nconnections_per_client = 3\n";
 
+/// Sends these bytes as a body once HAProxy waits for one, which it says by a 100.
+async fn upload(stack: &Stack, accept: &str, framing: &str, body: &str) -> Answer {
+    const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let mut stream = connect(stack.http, None).await;
+    let head = format!("POST / HTTP/1.1\r\nHost: site.test\r\nAccept: {accept}\r\nExpect: 100-continue\r\n{framing}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("sending the head");
+    let mut said = vec![0; CONTINUE.len()];
+    stream.read_exact(&mut said).await.expect("HAProxy waits for the body");
+    assert_eq!(said, CONTINUE);
+    stream.write_all(body.as_bytes()).await.expect("sending the body");
+    read(&mut stream).await
+}
+
 async fn raw(stack: &Stack, bytes: &str) -> Answer {
     let mut stream = connect(stack.http, None).await;
     stream.write_all(bytes.as_bytes()).await.expect("sending");
@@ -288,12 +301,13 @@ async fn too_slow_too_busy_and_no_requests_at_all() {
     refusal(&stack, "unknown.test", get("/.guard-proxy/health"), 421, "unknown-host").await;
 
     for accept in [HTML, JSON] {
-        let head = format!(
-            "POST / HTTP/1.1\r\nHost: site.test\r\nAccept: {accept}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\na=1"
-        );
-        let answer = raw(&stack, &head).await;
-        let id = page("a body that does not come", &answer, accept, 408);
-        assert_eq!(stack.line(&id).await["refused"], "slow-request");
+        for (framing, body, status, reason) in
+            [("Content-Length: 9", "a=1", 408, "slow-request"), ("Transfer-Encoding: chunked", "no chunk\r\n", 400, "broken-request")]
+        {
+            let answer = upload(&stack, accept, framing, body).await;
+            let id = page(reason, &answer, accept, status);
+            assert_eq!(stack.line(&id).await["refused"], reason);
+        }
     }
 
     // What never becomes a request meets no rule: HAProxy's own words, no id, and a line of its own.
