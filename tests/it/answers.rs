@@ -131,7 +131,8 @@ async fn refusals_have_a_page_and_a_reason() {
 
 async fn by_host_method_and_path(stack: &Stack) {
     stack.site("site", json!({})).await;
-    refusal(stack, "a b", get("/"), 400, "bad-host").await;
+    refusal(stack, "site.test", get("ftp://site.test/"), 400, "bad-target").await;
+    refusal(stack, "a_b", get("/"), 400, "bad-host").await;
     refusal(stack, "unknown.test", get("/"), 421, "unknown-host").await;
     refusal(stack, "site.test", Request::new("TRACE", "/"), 405, "method").await;
     stack.site("closed", json!({})).await;
@@ -234,7 +235,7 @@ async fn the_origins_own_answers(stack: &Stack, canned: &Canned) {
 async fn health(stack: &mut Stack) {
     const PATH: &str = "/.guard-proxy/health";
     let mut asked = Vec::new();
-    for host in ["unknown.test", "site.test", "127.0.0.1", "a b", "closed.test"] {
+    for host in ["unknown.test", "site.test", "127.0.0.1", "a_b", "closed.test"] {
         let answer = get(PATH).send(stack.http, host).await;
         assert_eq!((answer.status, answer.body.as_slice()), (200, b"ok".as_slice()), "{host}: {answer:?}");
         assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -268,8 +269,8 @@ async fn with_nothing_to_go_by(stack: &mut Stack) {
     refusal(stack, "site.test", get("/"), 503, "no-row").await;
 }
 
-/// A stack of little patience, without a health path.
-const LITTLE: &str = "health_path = \"\"\n[haproxy]\nclient_timeout_ms = 1000\nrequest_timeout_ms = 500\nconnections_per_client = 3\n";
+/// Waits for little.
+const IMPATIENT: &str = "client_timeout_ms = 1000\nrequest_timeout_ms = 500\nconnections_per_client = 3\n";
 
 /// Sends these bytes as a body once HAProxy waits for one, which it says by a 100.
 async fn upload(stack: &Stack, accept: &str, framing: &str, body: &str) -> Answer {
@@ -292,7 +293,8 @@ async fn raw(stack: &Stack, bytes: &str) -> Answer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_slow_too_busy_and_no_requests_at_all() {
-    let stack = Stack::start_with(Options { settings: LITTLE, ..Options::default() }).await;
+    let stack =
+        Stack::start_with(Options { node_settings: "health_path = \"\"\n", haproxy_settings: IMPATIENT, ..Options::default() }).await;
     let canned = Canned::start().await;
     stack.site("site", json!({})).await;
     // Without a health path its place is like any other.
