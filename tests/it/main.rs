@@ -1,12 +1,14 @@
 //! The integration tests: one binary, every part real. See `stack`.
 #![allow(clippy::allow_attributes, reason = "test code states its own exceptions")]
 
+mod agent;
 mod architecture;
 mod bad_input;
 mod bodies;
 mod crash;
 mod deployments;
 mod downgrades;
+mod fail_modes;
 mod faults;
 mod fuzz;
 mod h2;

@@ -50,11 +50,15 @@ impl Stack {
     /// Sends a request and gives HAProxy's line of it.
     pub async fn request_line(&self, site: &str, request: Request) -> Value {
         let answer = self.send(site, request).await;
-        let id = answer.header("x-request-id").expect("answers carry the request's id").to_owned();
+        self.line(answer.header("x-request-id").expect("answers carry the request's id")).await
+    }
+
+    /// HAProxy's line of the first request whose line has this text.
+    pub async fn line(&self, mark: &str) -> Value {
         let mut found = Value::Null;
         eventually("the request's line", async || {
             let log = std::fs::read_to_string(self.path("log/haproxy.log")).unwrap_or_default();
-            let line = log.lines().filter(|l| l.contains(&id)).find_map(|l| serde_json::from_str::<Value>(l).ok());
+            let line = log.lines().filter(|l| l.contains(mark)).find_map(|l| serde_json::from_str::<Value>(l).ok());
             found = line.unwrap_or_default();
             !found.is_null()
         })

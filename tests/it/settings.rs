@@ -11,11 +11,13 @@ pub fn write(config: &Path, dir: &Path, database: &str, api: SocketAddr, binds: 
     let tunnel = options.tunnel_timeout_ms.map(|ms| format!("tunnel_timeout_ms = {ms}\n")).unwrap_or_default();
     let text = format!(
         "[database]\nurl = \"{database}\"\n\n[api]\nlisten = \"{api}\"\n\n[node]\nhttp_binds = [{}]\nstate_dir = \"{dir}/state\"\n\
-         run_dir = \"{dir}/run\"\nallow_upstreams = [\"127.0.0.0/8\"]\n{timeout}\n[haproxy]\nprogram = \"{haproxy}\"\n{tunnel}",
+         run_dir = \"{dir}/run\"\nallow_upstreams = [\"127.0.0.0/8\"]\n{timeout}{node}\n[haproxy]\nprogram = \"{program}\"\n{tunnel}{haproxy}\n",
         binds.join(", "),
         dir = dir.display(),
+        node = options.node,
         // The one that judges is the one that serves.
-        haproxy = crate::stack::program("haproxy").display(),
+        program = crate::stack::program("haproxy").display(),
+        haproxy = options.haproxy,
     );
     std::fs::write(config, text).expect("writing the settings");
 }

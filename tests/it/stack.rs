@@ -47,6 +47,9 @@ pub struct Options {
     pub waf_timeout_ms: Option<u32>,
     /// How long an upgraded connection may be quiet, where not as usual.
     pub tunnel_timeout_ms: Option<u32>,
+    /// More lines of the settings' sections.
+    pub node: &'static str,
+    pub haproxy: &'static str,
     /// More binds of the frontend.
     pub extra_binds: Vec<SocketAddr>,
 }
@@ -61,7 +64,7 @@ pub struct Stack {
     config: PathBuf,
     url: String,
     database: (String, String),
-    options: Options,
+    pub options: Options,
     pub serve: Option<Child>,
     pub haproxy: Option<Child>,
     pub spoa: Option<Child>,
