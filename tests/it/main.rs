@@ -14,6 +14,7 @@ mod fuzz;
 mod h2;
 mod h2_heads;
 mod hosts;
+mod limits;
 mod observe;
 mod origin;
 mod origins;
