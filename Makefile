@@ -35,8 +35,9 @@ fmt: ## Format Rust and Go
 	cargo fmt
 	cd spoa && gofmt -w .
 
-docs: ## Write what is generated: settings, problems, OpenAPI document
+docs: ## Write what is generated: settings, problems, OpenAPI document, table of fail modes
 	UPDATE=1 SQLX_OFFLINE=true cargo test --lib -- config::docs api::tests::document::what_is_committed
+	UPDATE=1 SQLX_OFFLINE=true cargo test --test it -- the_document_has_this_table
 
 sqlx: ## Write .sqlx/, from which queries are checked where there is no database
 	. scripts/lib.sh; trap stop_postgres EXIT; start_postgres; scripts/sqlx-prepare.sh

@@ -29,7 +29,7 @@ const SETTINGS: &str = "SecAction \"id:900005,phase:1,pass,t:none,nolog,setvar:t
 pub async fn start(tests: &[Test]) -> Stack {
     let mut stack = Stack::start_with(Options {
         spoa_args: vec!["-queue-timeout", "55s", "-slow-evaluation", "0s"],
-        waf_timeout_ms: Some(60_000),
+        node: "waf_timeout_ms = 60000\n",
         ..Options::default()
     })
     .await;

@@ -21,7 +21,7 @@ async fn start() -> Stack {
     // Time enough on any machine: a verdict is what is asked for, and too slow a one is a 503.
     let stack = Stack::start_with(Options {
         spoa_args: vec!["-queue-timeout", "50s", "-slow-evaluation", "0"],
-        waf_timeout_ms: Some(55_000),
+        node: "waf_timeout_ms = 55000\n",
         ..Options::default()
     })
     .await;

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, every part real. See `stack`.
 #![allow(clippy::allow_attributes, reason = "test code states its own exceptions")]
 
+mod agent;
 mod answers;
 mod architecture;
 mod bad_input;
@@ -8,11 +9,13 @@ mod bodies;
 mod crash;
 mod deployments;
 mod downgrades;
+mod fail_modes;
 mod faults;
 mod fuzz;
 mod h2;
 mod h2_heads;
 mod hosts;
+mod limits;
 mod observe;
 mod origin;
 mod origins;

@@ -32,7 +32,7 @@ fn octets(path: &str, bytes: usize) -> Request {
 
 /// A whole buffer of a body that is no form takes the agent a second and more, on a busy machine much more.
 async fn patient() -> Stack {
-    Stack::start_with(Options { waf_timeout_ms: Some(20_000), ..Options::default() }).await
+    Stack::start_with(Options { node: "waf_timeout_ms = 20000\n", ..Options::default() }).await
 }
 
 async fn vhost(stack: &Stack, name: &str, patch: Value) {

@@ -7,17 +7,15 @@ use crate::stack::Options;
 
 pub fn write(config: &Path, dir: &Path, database: &str, api: SocketAddr, binds: &[SocketAddr], options: &Options) {
     let binds: Vec<String> = binds.iter().map(|bind| format!("\"{bind}\"")).collect();
-    let timeout = options.waf_timeout_ms.map(|ms| format!("waf_timeout_ms = {ms}\n")).unwrap_or_default();
-    let tunnel = options.tunnel_timeout_ms.map(|ms| format!("tunnel_timeout_ms = {ms}\n")).unwrap_or_default();
     let text = format!(
         "[database]\nurl = \"{database}\"\n\n[api]\nlisten = \"{api}\"\n\n[node]\nhttp_binds = [{}]\nstate_dir = \"{dir}/state\"\n\
-         run_dir = \"{dir}/run\"\nallow_upstreams = [\"127.0.0.0/8\"]\n{timeout}{node}\n[haproxy]\nprogram = \"{haproxy}\"\n{tunnel}{of_haproxy}",
+         run_dir = \"{dir}/run\"\nallow_upstreams = [\"127.0.0.0/8\"]\n{node}\n[haproxy]\nprogram = \"{program}\"\n{haproxy}\n",
         binds.join(", "),
         dir = dir.display(),
-        node = options.node_settings,
+        node = options.node,
         // The one that judges is the one that serves.
-        haproxy = crate::stack::program("haproxy").display(),
-        of_haproxy = options.haproxy_settings,
+        program = crate::stack::program("haproxy").display(),
+        haproxy = options.haproxy,
     );
     std::fs::write(config, text).expect("writing the settings");
 }

@@ -43,13 +43,9 @@ impl ApiAnswer {
 pub struct Options {
     /// Arguments for guard-spoa beside the usual.
     pub spoa_args: Vec<&'static str>,
-    /// How long HAProxy waits for a verdict, where not as usual.
-    pub waf_timeout_ms: Option<u32>,
-    /// How long an upgraded connection may be quiet, where not as usual.
-    pub tunnel_timeout_ms: Option<u32>,
-    /// More lines of `[node]` and of `[haproxy]`.
-    pub node_settings: &'static str,
-    pub haproxy_settings: &'static str,
+    /// More lines of the settings' sections.
+    pub node: &'static str,
+    pub haproxy: &'static str,
     /// More binds of the frontend.
     pub extra_binds: Vec<SocketAddr>,
 }
@@ -64,7 +60,7 @@ pub struct Stack {
     config: PathBuf,
     url: String,
     database: (String, String),
-    options: Options,
+    pub options: Options,
     pub serve: Option<Child>,
     pub haproxy: Option<Child>,
     pub spoa: Option<Child>,

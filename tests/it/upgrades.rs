@@ -279,7 +279,7 @@ async fn an_extended_connect_opens_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_tunnel_is_closed() {
-    let (stack, _origin) = start_with(Options { tunnel_timeout_ms: Some(1000), ..Options::default() }).await;
+    let (stack, _origin) = start_with(Options { haproxy: "tunnel_timeout_ms = 1000\n", ..Options::default() }).await;
     let mut stream = open(&stack, "shop", "/ws/").await;
     stream.write_all(b"ping").await.expect("sending");
     let mut echoed = Vec::new();

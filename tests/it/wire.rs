@@ -73,6 +73,13 @@ impl Request {
         self
     }
 
+    /// The same in a folder of this name, under the folder that it asks for: a mark for the origin's log.
+    pub fn under(mut self, folder: &str) -> Self {
+        let path = self.target.find('?').unwrap_or(self.target.len());
+        self.target.insert_str(path, folder);
+        self
+    }
+
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self

@@ -67,7 +67,7 @@ impl Lab {
     async fn start() -> Self {
         let stack = Stack::start_with(Options {
             spoa_args: vec!["-test-faults", "-queue-timeout", "8s", "-slow-evaluation", "0"],
-            waf_timeout_ms: Some(9000),
+            node: "waf_timeout_ms = 9000\n",
             ..Options::default()
         })
         .await;
