@@ -98,7 +98,8 @@ impl Profile {
 pub(super) fn proxies(networks: &[Network]) -> (String, Map) {
     let all: BTreeSet<Network> = networks.iter().copied().collect();
     let text: Vec<String> = all.iter().map(ToString::to_string).collect();
-    let name = format!("p{}", super::rows::digits(text.join(" ").as_bytes()));
+    // 128 bits: a tenant who finds two lists of the same name would decide whom another trusts
+    let name = format!("p{}", &crate::domain::digest::sha256_hex(text.join(" ").as_bytes())[..32]);
     let (mut four, mut six) = (Vec::new(), Vec::new());
     for network in &all {
         match network.net() {

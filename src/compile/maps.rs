@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::{Network, Vhost};
+use crate::domain::Vhost;
+use crate::domain::path::folded;
 
 /// A map of HAProxy: sorted by key, each key once.
 pub type Map = Vec<(String, String)>;
@@ -18,19 +19,17 @@ pub enum MapName {
     /// vhost number -> generation, or `off`: the only entry whose change means anything for a vhost's row
     Live,
     /// `<number>.<generation><path>/` -> row, by the longest prefix; `<number>.<generation>!` -> the row for ambiguous paths;
-    /// `<number>.<generation>^<path in lower case>/` -> the row that another case would find
+    /// `<number>.<generation>^<folded path>/` -> the row that another case or spelling would find
     Rows,
     /// `<profile>|<family><hex>` -> `deny`, `allow` or `trust`; `<profile>|` -> what holds for everybody else. `p<digits>|<family><hex>` ->
     /// `proxy`, for the trusted proxies of a vhost
     Access,
-    /// network of a trusted proxy of any vhost -> `1`: the only map of addresses
-    Proxies,
     /// redirect target that a custom rule may name -> `1`
     Redirects,
 }
 
 impl MapName {
-    pub const ALL: [Self; 7] = [Self::Hosts, Self::Wildcards, Self::Live, Self::Rows, Self::Access, Self::Proxies, Self::Redirects];
+    pub const ALL: [Self; 6] = [Self::Hosts, Self::Wildcards, Self::Live, Self::Rows, Self::Access, Self::Redirects];
     /// Relative to the release, which is also the Runtime API's name of it.
     pub fn file(self) -> &'static str {
         match self {
@@ -39,7 +38,6 @@ impl MapName {
             Self::Live => "live.map",
             Self::Rows => "rows.map",
             Self::Access => "access.map",
-            Self::Proxies => "proxies.map",
             Self::Redirects => "redirects.map",
         }
     }
@@ -51,7 +49,6 @@ pub(super) struct Maps {
     wildcards: Map,
     live: Map,
     rows: Map,
-    proxies: BTreeSet<Network>,
 }
 
 impl Maps {
@@ -61,7 +58,6 @@ impl Maps {
             wildcards: Map::new(),
             live: Vec::with_capacity(vhosts),
             rows: Vec::with_capacity(vhosts),
-            proxies: BTreeSet::new(),
         }
     }
 
@@ -83,25 +79,19 @@ impl Maps {
         for (key, row) in rows {
             self.rows.push((format!("{number}.{generation}{key}"), row.clone()));
             if looks_at_paths && key.starts_with('/') {
-                self.rows.push((format!("{number}.{generation}^{}", key.to_ascii_lowercase()), row.clone()));
+                self.rows.push((format!("{number}.{generation}^{}", folded(key)), row.clone()));
             }
         }
     }
 
-    pub fn proxies(&mut self, networks: &[Network]) {
-        self.proxies.extend(networks.iter().copied());
-    }
-
     pub fn finish(self, access: Map, redirects: BTreeSet<String>) -> BTreeMap<MapName, Arc<Map>> {
         let redirects = redirects.into_iter().map(|target| (target, "1".to_owned())).collect();
-        let proxies = self.proxies.into_iter().map(|network| (network.to_string(), "1".to_owned())).collect();
         [
             (MapName::Hosts, self.hosts),
             (MapName::Wildcards, self.wildcards),
             (MapName::Live, self.live),
             (MapName::Rows, self.rows),
             (MapName::Access, access),
-            (MapName::Proxies, proxies),
             (MapName::Redirects, redirects),
         ]
         .into_iter()

@@ -31,7 +31,7 @@ mod upstreams;
 pub use diff::{MapDiff, diff};
 pub use maps::{Map, MapName};
 pub use node::NodeSettings;
-pub use places::strict_ruleset_of;
+pub use places::{strict_ruleset_of, strict_rulesets};
 pub use probes::{PlaceTarget, ProbeTarget};
 pub use rulesets::{RuleSet, RuleSetSource, SecLangLine, ruleset_of};
 pub use upstreams::check_upstreams;
@@ -125,7 +125,6 @@ pub fn compile(snapshot: &Snapshot, _node: &NodeSettings, now: OffsetDateTime) -
             })
         });
         let trusted = &vhost.client_ip.trusted_proxies;
-        out.proxies(trusted);
         let proxied = (!trusted.is_empty()).then(|| {
             let (name, own) = access::proxies(trusted);
             proxies.entry(name.clone()).or_insert(own);

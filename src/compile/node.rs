@@ -23,6 +23,8 @@ pub struct NodeSettings {
     pub tunnel_timeout_ms: u32,
     /// Connections that a client may have open, and requests that it may have going on at once; 1000 by default.
     pub connections_per_client: u32,
+    /// Networks of proxies, of which an address is many clients: their connections are not limited.
+    pub proxies: Vec<Network>,
     /// A path that answers load balancers on every host; empty: none.
     pub health_path: String,
     /// Networks whose connections start with the PROXY protocol.

@@ -11,8 +11,8 @@ use time::OffsetDateTime;
 use super::custom;
 use super::rulesets::{self, Built, RuleSet, RuleSetSource, SecLangLine};
 use crate::domain::path::{Body, OnPartial};
-use crate::domain::policy::{Paranoia, ParanoiaLevel, Threshold, Thresholds};
-use crate::domain::rule::{CUSTOM_RULE_IDS, Exclusion, Placement};
+use crate::domain::policy::{ContentType, Method, Paranoia, ParanoiaLevel, Threshold, Thresholds};
+use crate::domain::rule::{CUSTOM_RULE_IDS, Exclusion, Placement, RuleSelector};
 use crate::domain::{FieldError, Mode, Name, Policy, Snapshot, Vhost, VhostPath};
 
 /// How requests are treated, as far as it is the same for every vhost that says so.
@@ -187,8 +187,11 @@ impl Merged {
             line
         }));
         let source = RuleSetSource {
-            allowed_methods: rulesets::common(policies.iter().map(|policy| &policy.allowed_methods[..])),
-            allowed_content_types: rulesets::common(policies.iter().map(|policy| &policy.allowed_content_types[..])),
+            allowed_methods: some(rulesets::common(policies.iter().map(|policy| &policy.allowed_methods[..])), Method::parse("NONE")),
+            allowed_content_types: some(
+                rulesets::common(policies.iter().map(|policy| &policy.allowed_content_types[..])),
+                ContentType::parse("none/none"),
+            ),
             before_crs: self.before,
             after_crs: self.after,
         };
@@ -197,10 +200,28 @@ impl Merged {
     }
 }
 
+/// Where nothing is allowed by all, the Core Rule Set would take an empty row for its own defaults: then it is what nobody sends.
+fn some<T>(all: Vec<T>, nobody: Result<T, String>) -> Vec<T> {
+    if all.is_empty() { nobody.into_iter().collect() } else { all }
+}
+
+/// How many strict rule sets the sites of a snapshot need beside those of their policies.
+pub fn strict_rulesets(snapshot: &Snapshot) -> usize {
+    let of = |vhost: &Vhost| strict_policies(snapshot, vhost).into_iter().map(|policy| policy.name.clone()).collect::<Vec<_>>();
+    let sites = snapshot.vhosts.values().filter(|vhost| !vhost.spec.paths.is_empty());
+    sites.map(|vhost| of(&vhost.spec)).filter(|policies| policies.len() > 1).collect::<BTreeSet<_>>().len()
+}
+
 /// The exclusions, with their places in the first policy, that every policy has; those for a path only are nobody's here.
 fn common_exclusions<'p>(policies: &[&'p Policy], now: OffsetDateTime) -> Vec<(usize, &'p Exclusion)> {
     let Some((first, others)) = policies.split_first() else { return Vec::new() };
-    let everywhere = |exclusion: &Exclusion| exclusion.path.is_none() && exclusion.active(now);
+    // An id of a custom rule is each policy's own: here it may be another policy's rule.
+    let custom = |exclusion: &Exclusion| match &exclusion.rule {
+        RuleSelector::Id(id) => CUSTOM_RULE_IDS.contains(id),
+        RuleSelector::Range { from, .. } => CUSTOM_RULE_IDS.contains(from),
+        RuleSelector::Tag(_) => false,
+    };
+    let everywhere = |exclusion: &Exclusion| exclusion.path.is_none() && exclusion.active(now) && !custom(exclusion);
     let same = |a: &Exclusion, b: &Exclusion| everywhere(b) && a.rule == b.rule && a.target == b.target;
     first
         .exclusions

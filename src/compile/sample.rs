@@ -22,6 +22,7 @@ pub fn node(run_dir: &str) -> NodeSettings {
         request_timeout_ms: 5000,
         tunnel_timeout_ms: 3_600_000,
         connections_per_client: 1000,
+        proxies: Vec::new(),
         health_path: "/.guard-proxy/health".to_owned(),
         proxy_protocol_from: Vec::new(),
         hard_stop_after_s: 1800,

@@ -12,8 +12,8 @@ section! {
         /// Connections at most. Each costs up to twice `node.inspected_bytes` while a body is inspected. Where it is not set: as many as a
         /// quarter of the memory and the limit of open files are enough for, 20000 at most.
         maxconn: Option<u32> = None, "100 to 1000000";
-        /// Connections that a client may have open, and requests that it may have going on at once. Trusted proxies of vhosts are many clients:
-        /// for them only the second is counted, for each client behind them.
+        /// Connections that a client may have open, and requests that it may have going on at once. For `node.proxies` only the
+        /// second is counted, for each client behind them.
         connections_per_client: u32 = 1000, "1 to 1000000";
         /// Milliseconds until a client that sends nothing is left.
         client_timeout_ms: u32 = 35_000, "1000 to 3600000";

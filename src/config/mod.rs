@@ -124,6 +124,7 @@ impl Settings {
             request_timeout_ms: self.haproxy.request_timeout_ms,
             tunnel_timeout_ms: self.haproxy.tunnel_timeout_ms,
             connections_per_client: self.haproxy.connections_per_client,
+            proxies: self.node.proxies.0.clone(),
             health_path: self.node.health_path.clone(),
             proxy_protocol_from: self.node.proxy_protocol_from.0.clone(),
             hard_stop_after_s: self.haproxy.hard_stop_after_s,

@@ -21,6 +21,9 @@ section! {
         waf_timeout_ms: u32 = 2000, "50 to 60000";
         /// A path that answers load balancers, on every host: 200 while guard-spoa can be asked, 503 while not. Empty: none.
         health_path: String = "/.guard-proxy/health".to_owned(), "a path of at most 128 of A-Z, a-z, 0-9 and `/._-`, or nothing";
+        /// Networks of load balancers and CDNs in front of this node. One of their addresses is many clients, so `haproxy.connections_per_client`
+        /// does not limit their connections. Whose word about the client is taken is each vhost's `client_ip`.
+        proxies: List<Network> = List(Vec::new()), "at most 64 networks, `10.0.0.0/8`, or addresses";
         /// Networks of load balancers whose connections start with the PROXY protocol, version 1 or 2. Others that try it get 400.
         proxy_protocol_from: List<Network> = List(Vec::new()), "at most 64 networks, `10.0.0.0/8`, or addresses";
         /// Networks where upstreams may be although they are refused by default, as loopback and link-local are.
@@ -58,6 +61,9 @@ checked!(Node, |section, problems| {
     }
     if !health_path(&section.health_path) {
         problems.note(Self::KEY, "health_path", format!("`{}` is no such path", section.health_path.escape_default()));
+    }
+    if section.proxies.0.len() > 64 {
+        problems.note(Self::KEY, "proxies", format!("{} networks are set", section.proxies.0.len()));
     }
     if section.proxy_protocol_from.0.len() > 64 {
         problems.note(Self::KEY, "proxy_protocol_from", format!("{} networks are set", section.proxy_protocol_from.0.len()));

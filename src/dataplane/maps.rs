@@ -19,11 +19,11 @@ const FEW: usize = 50;
 const CHUNK: usize = 13_000;
 
 /// What comes before the flip, in its order.
-const BEFORE: [MapName; 4] = [MapName::Rows, MapName::Access, MapName::Proxies, MapName::Redirects];
+const BEFORE: [MapName; 3] = [MapName::Rows, MapName::Access, MapName::Redirects];
 /// The flip, and then the names that lead to it.
 const AFTER: [MapName; 3] = [MapName::Live, MapName::Hosts, MapName::Wildcards];
 /// Names first, so that no name leads to a vhost that has gone.
-const REMOVALS: [MapName; 6] = [MapName::Hosts, MapName::Wildcards, MapName::Live, MapName::Access, MapName::Proxies, MapName::Redirects];
+const REMOVALS: [MapName; 5] = [MapName::Hosts, MapName::Wildcards, MapName::Live, MapName::Access, MapName::Redirects];
 
 pub type Maps = BTreeMap<MapName, Arc<Map>>;
 

@@ -113,13 +113,24 @@ pub(super) fn check(paths: &[VhostPath], errors: &mut Vec<FieldError>) {
             let detail = "no segment ends with a dot, has `~` and a digit or one of `+@:,`: servers read such names in more than one way";
             wrong("invalid_value", detail.to_owned());
         }
-        if let Some(other) = seen.insert(folder.to_ascii_lowercase(), index) {
-            wrong("duplicate", format!("`/paths/{other}` has the same prefix, without regard to case and a slash at the end"));
+        if let Some(other) = seen.insert(folded(&folder), index) {
+            wrong(
+                "duplicate",
+                format!(
+                    "`/paths/{other}` is the same prefix to some servers: case, dots for slashes and a slash at the end make no difference"
+                ),
+            );
         }
         if let Some(bytes) = path.body.max_bytes {
             within(&format!("{pointer}/body"), bytes, errors);
         }
     }
+}
+
+/// A path as the loosest of servers would look for it; the template folds requests' paths alike. Two prefixes that fold to the same could
+/// not be told apart.
+pub fn folded(path: &str) -> String {
+    path.to_ascii_lowercase().replace('.', "/")
 }
 
 fn tilde_and_digit(segment: &str) -> bool {

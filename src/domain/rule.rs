@@ -83,7 +83,7 @@ fn parse_target(text: &str) -> Result<String, String> {
 }
 
 text_newtype! {
-    /// The beginning of a path: starts with `/`, at most 512 of unreserved URL characters, `/`, `%`, `~`, `+`, `@`, `:`, `,`;
+    /// The beginning of a path: starts with `/`, at most 512 of unreserved URL characters, `/`, `~`, `+`, `@`, `:`, `,`;
     /// written as it is on the wire, without `//`, `/./`, `/../` or escapes of what needs none.
     PathPrefix, |text| {
         let ok = text.starts_with('/') && text.len() <= 512

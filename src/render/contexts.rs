@@ -41,6 +41,8 @@ pub(super) struct Haproxy {
     /// Networks whose connections start with the PROXY protocol.
     pub proxy_protocol_from: Vec<String>,
     pub connections_per_client: u32,
+    /// Networks of which an address is many clients.
+    pub proxies: Vec<String>,
     /// Empty: none.
     pub health_path: String,
     /// Those that name one client.
@@ -95,6 +97,7 @@ impl Haproxy {
             peers_socket: node.peers_socket(),
             proxy_protocol_from: node.proxy_protocol_from.iter().map(ToString::to_string).collect(),
             connections_per_client: node.connections_per_client,
+            proxies: node.proxies.iter().map(ToString::to_string).collect(),
             health_path: node.health_path.clone(),
             client_ip_headers: CLIENT_IP_HEADERS,
             hops: [1, 2, 3, 4, 5],

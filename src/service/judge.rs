@@ -50,6 +50,9 @@ const AT_ONCE: usize = 2;
 /// Bytes of SecLang of all rule sets together: guard-spoa reads a file of at most 64 MiB, in which they are quoted.
 const MOST_SECLANG: usize = 32 << 20;
 
+/// Combinations of policies that sites with paths may have, on all sites together: each costs guard-spoa some 4 MB and 100 ms at a start.
+const MOST_STRICT: usize = 64;
+
 pub struct Judge {
     engines: Arc<dyn Engines>,
     node: Arc<NodeSettings>,
@@ -175,6 +178,15 @@ impl Judge {
         }
         let mut after = head.clone();
         change.put(&mut after);
+        let needed = compile::strict_rulesets(&after);
+        if needed > MOST_STRICT && needed > compile::strict_rulesets(head) {
+            let said = format!(
+                "with this change the sites with `paths` would combine policies in {needed} ways, and {MOST_STRICT} are the most: each is a rule \
+                 set of its own in guard-spoa; let sites use the same combinations"
+            );
+            let errors = vec![FieldError::new("", "too_large", said.clone())];
+            return Err(Error::EngineRefused { engine: "coraza", said, errors });
+        }
         let rulesets = tokio::task::spawn_blocking(move || {
             let mut made: BTreeMap<String, (Name, RenderedRuleSet)> = BTreeMap::new();
             for vhost in vhosts {

@@ -63,7 +63,7 @@ async fn counted(stack: &Stack, table: &str, count: usize) {
 async fn one_client_has_so_many_connections_and_requests() {
     let options = Options {
         spoa_args: vec!["-test-faults", "-max-evaluations", "64", "-slow-evaluation", "0"],
-        node: "waf_timeout_ms = 15000\nproxy_protocol_from = [\"127.0.7.0/24\"]\n",
+        node: "waf_timeout_ms = 15000\nproxies = [\"127.0.6.0/24\"]\nproxy_protocol_from = [\"127.0.7.0/24\"]\n",
         haproxy: "connections_per_client = 5\nrequest_timeout_ms = 60000\n",
         ..Options::default()
     };
@@ -90,7 +90,7 @@ async fn one_client_has_so_many_connections_and_requests() {
     drop(idle);
     counted(&stack, "st_conn", 0).await;
 
-    // A trusted proxy is many clients: it has no limit of connections, each client behind it one of requests.
+    // A proxy of the node is many clients: it has no limit of connections, each client behind it one of requests.
     let proxy = local(6, 1);
     let mut held = Vec::new();
     for _ in 0..5 {

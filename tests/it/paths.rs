@@ -336,16 +336,15 @@ async fn plain_paths_have_the_policy_of_their_place() {
         "/caf%C3%A9",
         "/%E6%97%A5%E6%9C%AC",
         "/%D0%BF%D1%80%D0%B8",
-        "/%F0%9F%98%80",
         "/a.b/c-d_e~f",
         "/.well-known/x",
         "/.hidden/.x",
         "/a%2Bb",
         "/a%26b%3Dc",
         "/a%40b%2Cc",
-        "/%5Ba%5D(b)",
+        "/%5Ba%5D",
         "/x@y:z,w$",
-        "/it's!*+&=",
+        "/it's!+&=",
         "/v1.2/file.tar.gz",
         "/~user/x",
         "/2026:11:22",
@@ -355,7 +354,22 @@ async fn plain_paths_have_the_policy_of_their_place() {
         assert_eq!(status("inner", &format!("{path}?{SQLI}")).await, 403, "{path}");
         assert_eq!(status("refusing", &format!("{path}?{BENIGN}")).await, 200, "{path} is no trick: it is not refused as one");
     }
-    for path in ["//x", "/api/../x", "/%61dmin/", "/ADMIN/", "/a;b", "/api\\x", "/a%2fb", "/a%25", "/a%zz", "/x./y", "/x%00", "/API/x"] {
+    for path in [
+        "//x",
+        "/api/../x",
+        "/%61dmin/",
+        "/ADMIN/",
+        "/a;b",
+        "/api\\x",
+        "/a%2fb",
+        "/a%25",
+        "/a%zz",
+        "/x./y",
+        "/x%00",
+        "/API/x",
+        "/(S(x))/api/",
+        "/%F0%9F%98%80",
+    ] {
         assert_eq!(status("refusing", &format!("{path}?{BENIGN}")).await, 400, "{path}");
         assert_eq!(status("inner", &format!("{path}?{PL4}")).await, 403, "{path}");
     }

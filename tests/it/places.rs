@@ -145,11 +145,23 @@ async fn clients_behind_proxies() {
         (trusted, "6.6.6.6, unknown", "127.0.0.2"),
         (trusted, "6.6.6.6, 999.1.1.1, 10.1.1.1", "10.1.1.1"),
         (trusted, "", "127.0.0.2"),
+        // HAProxy takes a comma inside of quotes for none: what the proxy added must not hide behind one that the client has sent.
+        (trusted, "\", 203.0.113.66", "400"),
+        (trusted, "\"6.6.6.6, 198.51.100.1", "400"),
+        (trusted, "a\\, 198.51.100.1", "400"),
         // Further than we follow, it is a proxy's address.
         (trusted, "6.6.6.6, 10.0.0.6, 10.0.0.5, 10.0.0.4, 10.0.0.3, 10.0.0.2", "10.0.0.6"),
     ] {
         assert_eq!(seen(from, forwarded).await, expected, "{from} says {forwarded:?}");
     }
+    // A proxy that is trusted as a client is not the client when it says something that nobody can read.
+    stack.list("good", &["127.0.0.2", "10.1.1.1"]).await;
+    vhost(&stack, "cdn", json!({ "access": { "trust": ["good"] } })).await;
+    let attack = async |forwarded: Option<&str>| {
+        let request = get(&format!("/?{SQLI}")).from(trusted);
+        stack.status("cdn", forwarded.map_or(request.clone(), |text| request.header("x-forwarded-for", text))).await
+    };
+    assert_eq!((attack(None).await, attack(Some("198.51.100.1")).await, attack(Some("unknown")).await), (200, 403, 403));
     // The scheme is believed of proxies only.
     let proto = async |from| {
         let answer = stack.send("cdn", get("/").header("x-forwarded-proto", "https").from(from)).await;

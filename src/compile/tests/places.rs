@@ -94,3 +94,50 @@ fn one_policy_needs_no_rule_set_of_its_own_for_it() {
     put_policy(&mut snapshot, 3, json!({"name": "c", "mode": "detect"}));
     assert_ne!(compiled(&snapshot).probes[&name("s")].generation, before);
 }
+
+#[test]
+fn an_exclusion_of_a_custom_rules_id_is_about_the_policys_own() {
+    let excluded = json!([{"rule": {"range": {"from": 190_000, "to": 199_999}}}]);
+    let desired = compiled(&parts(
+        json!({"custom_rules": [rule(190_001, "one")], "exclusions": excluded}),
+        json!({"custom_rules": [rule(190_001, "two")], "exclusions": excluded}),
+    ));
+    let lines = strict_lines(&desired);
+    assert_eq!(lines.len(), 2, "both rules, and nothing that takes them out: {lines:?}");
+    assert!(lines.iter().all(|(line, _)| line.starts_with("SecRule ")), "{lines:?}");
+}
+
+#[test]
+fn what_no_policy_has_in_common_allows_nothing() {
+    let desired = compiled(&parts(
+        json!({"allowed_methods": ["GET"], "allowed_content_types": ["text/plain"]}),
+        json!({"allowed_methods": ["POST"], "allowed_content_types": ["text/xml"]}),
+    ));
+    let source = &desired.rulesets[row(&desired, "!")[2]].source;
+    assert_eq!(source.allowed_methods.iter().map(|m| m.as_str()).collect::<Vec<_>>(), ["NONE"]);
+    assert_eq!(source.allowed_content_types.iter().map(|t| t.as_str()).collect::<Vec<_>>(), ["none/none"]);
+    crate::render::render(&desired, &node("/run/guard-proxy"), None).unwrap();
+}
+
+#[test]
+fn proxies_of_two_vhosts_are_told_apart_by_all_of_their_digest() {
+    let with = |networks: &[&str]| {
+        let networks: Vec<crate::domain::Network> = networks.iter().map(|text| text.parse().unwrap()).collect();
+        super::super::access::proxies(&networks)
+    };
+    // These have the first ten decimal digits of their digests in common.
+    let (victim, attacker) = (with(&["100.68.203.159/32"]), with(&["0.0.0.0/0", "100.84.218.35/32"]));
+    assert_ne!(victim.0, attacker.0);
+    assert_eq!(victim.0.len(), 33);
+}
+
+#[test]
+fn strict_rule_sets_are_counted_by_combination() {
+    let mut snapshot = parts(json!({}), json!({}));
+    assert_eq!(strict_rulesets(&snapshot), 1);
+    let paths = json!([{"prefix": "/x/", "policy": "b"}]);
+    put_vhost(&mut snapshot, 2, json!({"name": "t", "hostnames": ["t.test"], "policy": "a", "paths": paths, "upstream": upstream()}));
+    assert_eq!(strict_rulesets(&snapshot), 1, "the same policies that inspect");
+    put_policy(&mut snapshot, 3, json!({"name": "c"}));
+    assert_eq!(strict_rulesets(&snapshot), 2);
+}
