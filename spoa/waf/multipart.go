@@ -2,7 +2,11 @@ package waf
 
 import (
 	"bytes"
+	"io"
 	"strings"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
 )
 
 // Our own rule for bodies of forms that different readers read differently. Coraza skips what stands before the
@@ -31,9 +35,6 @@ func (r *Request) multipartFlaw() string {
 	if forms == 0 || len(r.Body) == 0 {
 		return ""
 	}
-	if _, cut := r.gpFlags(); cut {
-		return ""
-	}
 	if types > 1 {
 		return "more than one content-type"
 	}
@@ -41,7 +42,30 @@ func (r *Request) multipartFlaw() string {
 	if !ok {
 		return "boundary parameter missing, doubled or malformed"
 	}
-	return bodyFlaw(r.Body, boundary)
+	_, cut := r.gpFlags()
+	return bodyFlaw(r.Body, boundary, cut)
+}
+
+// unreadForm says why the engine has stopped in the middle of a cut form. Its own rules for that are off there,
+// because they cannot tell an end that was cut from something that cannot be read.
+func (r *Request) unreadForm(tx types.Transaction) string {
+	state, ok := tx.(plugintypes.TransactionState)
+	if _, cut := r.gpFlags(); !cut || !ok {
+		return ""
+	}
+	vars := state.Variables()
+	if vars.RequestBodyProcessor().Get() != "MULTIPART" {
+		return ""
+	}
+	reason := vars.RequestBodyProcessorErrorMsg().Get()
+	switch reason {
+	case "", io.ErrUnexpectedEOF.Error(), "multipart: NextPart: EOF":
+		return ""
+	}
+	if strings.HasPrefix(reason, "malformed MIME header") {
+		return "" // half a line; headFlaw has read the whole ones
+	}
+	return Bound(reason, 64)
 }
 
 // gpFlags reads the mode and whether the body was cut from gp.<a>.<b>.<c>.<d>.<B|D>.<W|C>…; 0 and false if the
@@ -145,13 +169,20 @@ var (
 )
 
 // bodyFlaw reads the body once. Each `--boundary` that begins a line, however that line is ended, has to be a
-// delimiter as the RFC has it.
-func bodyFlaw(body []byte, boundary string) string {
+// delimiter as the RFC has it. A cut body may end anywhere: what is missing there is no flaw, what is there is
+// read as strictly as ever. A body of another kind would else pass unread under the name of a form.
+func bodyFlaw(body []byte, boundary string, cut bool) string {
 	delimiter := []byte("--" + boundary)
+	if cut && bytes.HasPrefix(delimiter, body) {
+		return ""
+	}
 	if !bytes.HasPrefix(body, delimiter) {
 		return "text before the first boundary"
 	}
 	for rest := body[len(delimiter):]; ; {
+		if cut && (bytes.HasPrefix(crlf, rest) || bytes.HasPrefix(dashes, rest) || string(rest) == "--\r") {
+			return "" // ends within the line of a boundary
+		}
 		if after, closed := bytes.CutPrefix(rest, dashes); closed {
 			if len(after) > 0 && !bytes.Equal(after, crlf) {
 				return "text behind the closing boundary"
@@ -166,6 +197,12 @@ func bodyFlaw(body []byte, boundary string) string {
 		if flaw != "" {
 			return flaw
 		}
+		if end < 0 && cut {
+			return lastPartFlaw(part)
+		}
+		if end < 0 {
+			return "no closing boundary"
+		}
 		if flaw := partFlaw(part[:end]); flaw != "" {
 			return flaw
 		}
@@ -173,12 +210,12 @@ func bodyFlaw(body []byte, boundary string) string {
 	}
 }
 
-// nextDelimiter finds where CRLF and the delimiter stand.
+// nextDelimiter finds where CRLF and the delimiter stand; -1 if nowhere.
 func nextDelimiter(part, delimiter []byte) (int, string) {
 	for from := 0; ; {
 		i := bytes.Index(part[from:], delimiter)
 		if i < 0 {
-			return 0, "no closing boundary"
+			return -1, ""
 		}
 		i += from
 		switch {
@@ -199,18 +236,38 @@ func partFlaw(part []byte) string {
 	if end < 0 {
 		return "part headers not ended by an empty line"
 	}
-	if end > maxPartHead {
+	return headFlaw(part[:end])
+}
+
+// lastPartFlaw reads the part in which a cut body ends: its headers as far as their lines are whole.
+func lastPartFlaw(part []byte) string {
+	if bytes.HasPrefix(part, crlf) || bytes.Contains(part, crlfcrlf) {
+		return partFlaw(part)
+	}
+	if len(part) > maxPartHead {
+		return "part headers too long"
+	}
+	whole := max(0, bytes.LastIndex(part, crlf))
+	if bytes.ContainsAny(bytes.TrimSuffix(bytes.TrimPrefix(part[whole:], crlf), crlf[:1]), "\r\n\x00") {
+		return "line of a part header not ended by CRLF"
+	}
+	return headFlaw(part[:whole])
+}
+
+// headFlaw reads whole lines of a part's headers.
+func headFlaw(head []byte) string {
+	if len(head) > maxPartHead {
 		return "part headers too long"
 	}
 	dispositions := 0
-	for head := part[:end]; len(head) > 0; {
+	for len(head) > 0 {
 		var line []byte
 		line, head, _ = bytes.Cut(head, crlf)
 		if bytes.ContainsAny(line, "\r\n\x00") {
 			return "line of a part header not ended by CRLF"
 		}
 		colon := bytes.IndexByte(line, ':')
-		if colon < 1 || bytes.ContainsAny(line[:colon], " \t") {
+		if colon < 1 || !plainName(line[:colon]) || bytes.ContainsFunc(line[colon:], isControl) {
 			return "malformed part header"
 		}
 		if !bytes.EqualFold(line[:colon], []byte("content-disposition")) {
@@ -229,6 +286,17 @@ func partFlaw(part []byte) string {
 	}
 	return ""
 }
+
+// plainName is what RFC 9110 calls a token. The engine stops reading the form at any other name, and at controls
+// in a value.
+func plainName(name []byte) bool {
+	return !bytes.ContainsFunc(name, func(r rune) bool {
+		letter := r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '0' && r <= '9'
+		return !letter && (r > 0x7e || !strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	})
+}
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // dispositionFlaw reads the parameters in both ways servers do: with the backslash as an escape, and without,
 // as browsers that send C:\path mean it.

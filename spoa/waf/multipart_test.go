@@ -106,6 +106,81 @@ func TestMultipartFlaws(t *testing.T) {
 	}
 }
 
+// TestCutForms: only what being cut explains is no flaw.
+func TestCutForms(t *testing.T) {
+	const field = `Content-Disposition: form-data; name="a"`
+	whole := lines("--XyZ", field, "", "value", "--XyZ", field+`; filename="a.txt"`, "Content-Type: text/plain", "", "x\r\n-\r\n--X", "--XyZ--", "")
+	cut := func(contentType, body string) string {
+		return form("a", waftest.ID("1.1.5.4.B.C-"), contentType, body).multipartFlaw()
+	}
+	for i := 1; i <= len(whole); i++ {
+		if flaw := cut(usualType, whole[:i]); flaw != "" {
+			t.Errorf("%q: %s", whole[:i], flaw)
+		}
+	}
+	for name, c := range map[string]struct{ contentType, body, flaw string }{
+		"JSON":                       {usualType, `{"q":"1","z":"AAAA`, "before the first"},
+		"JSON, no boundary":          {"multipart/form-data", `{"q":"1","z":"AAAA`, "boundary parameter"},
+		"two boundaries":             {usualType + "; boundary=b", whole, "boundary parameter"},
+		"preamble":                   {usualType, "x\r\n" + whole, "before the first"},
+		"epilogue":                   {usualType, whole + "x", "behind the closing"},
+		"dashes that are no end":     {usualType, "--XyZ-x", "not ended by CRLF"},
+		"LF only":                    {usualType, "--XyZ\n" + field, "not ended by CRLF"},
+		"finished part, filename*":   {usualType, lines("--XyZ", field+"; filename*=a", "", "x", "--XyZ"), "filename*"},
+		"unfinished part, filename*": {usualType, lines("--XyZ", field+"; filename*=a", "", "x"), "filename*"},
+		"unfinished, two names":      {usualType, lines("--XyZ", field+`; name="b"`, "Content-"), "more than one name"},
+		"unfinished, LF":             {usualType, lines("--XyZ", field+"\nX: y"), "not ended by CRLF"},
+		"unfinished, long headers":   {usualType, lines("--XyZ", "X: "+strings.Repeat("x", maxPartHead)), "too long"},
+		"finished, long headers":     {usualType, lines("--XyZ", "X: "+strings.Repeat("x", maxPartHead), "", "x"), "too long"},
+		"LF before a boundary":       {usualType, lines("--XyZ", field, "", "a\n--XyZ"), "not preceded"},
+	} {
+		if flaw := cut(c.contentType, c.body); !strings.Contains(flaw, c.flaw) {
+			t.Errorf("%s: %q, want %q", name, flaw, c.flaw)
+		}
+	}
+}
+
+// TestCutFormVerdicts: under the name of a form nothing passes unread, and what is a form is judged as far as it
+// was read.
+func TestCutFormVerdicts(t *testing.T) {
+	e := newTestEngine(t, Limits{}, nil)
+	// As Guard Proxy renders it: a cut body has no proper end.
+	put(t, e, "app", waftest.Application)
+	const field = `Content-Disposition: form-data; name="a"`
+	const attack = "1' OR '1'='1' UNION SELECT password FROM users--"
+	long := strings.Repeat("A", 200_000)
+	upload := func(value string, head ...string) string {
+		head = append(head, "", value, "--XyZ", `Content-Disposition: form-data; name="f"; filename="a.txt"`, "Content-Type: text/plain", "", long)
+		return lines("--XyZ", lines(head...))
+	}
+	json := `{"q":"` + attack + `<script>alert(1)</script>","z":"` + long
+	for name, c := range map[string]struct {
+		contentType, body string
+		status, rule      int
+	}{
+		"upload":                    {usualType, upload("hello", field), 0, 0},
+		"cut within the headers":    {usualType, lines(strings.TrimSuffix(upload("hello", field), long)+"x", "--XyZ", "Content-Dis"), 0, 0},
+		"cut within a boundary":     {usualType, lines(upload("hello", field), "--XyZ"), 0, 0},
+		"attack in the first field": {usualType, upload(attack, field), 403, 949110},
+		"attack in an unfinished":   {usualType, lines("--XyZ", field, "", attack+" "+long), 403, 949110},
+		"attack without a name":     {usualType, lines("--XyZ", "", attack+" "+long), 403, 949110},
+		"JSON":                      {usualType, json, 400, multipartRule},
+		"JSON, no boundary":         {"multipart/form-data", json, 400, multipartRule},
+		"JSON before a form":        {usualType, json + "\r\n" + upload("hello", field), 400, multipartRule},
+		"two boundaries":            {"multipart/form-data; boundary=b; boundary=XyZ", upload(attack, field), 400, multipartRule},
+		"a parameter twice":         {usualType + "; x=1; x=2", upload("hello", field), 400, multipartRule},
+		"header nobody can read":    {usualType, upload(attack, "X(: y", field), 400, multipartRule},
+		"control in a header":       {usualType, upload(attack, "X: \x01", field), 400, multipartRule},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := e.Evaluate(context.Background(), form("app", waftest.ID("1.1.5.4.B.C-"), c.contentType, c.body))
+			if v.Status != c.status || v.RuleID != c.rule {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
 func TestMultipartVerdicts(t *testing.T) {
 	var last *Event
 	e := newTestEngine(t, Limits{}, func(ev *Event) { last = ev })
@@ -123,7 +198,8 @@ func TestMultipartVerdicts(t *testing.T) {
 		"strict":          {"app", waftest.ID("1.1.5.4.B.W-"), goBody, "allow", false},
 		"not strict":      {"app", waftest.ID("1.1.5.4.B.W-"), bad, "deny", true},
 		"detect":          {"app", waftest.ID("1.1.5.4.D.W-"), bad, "allow", true},
-		"cut":             {"app", waftest.ID("1.1.5.4.B.C-"), bad, "allow", false},
+		"cut":             {"app", waftest.ID("1.1.5.4.B.C-"), goBody[:strings.Index(goBody, "Content-Type")+10], "allow", false},
+		"cut, not strict": {"app", waftest.ID("1.1.5.4.B.C-"), bad, "deny", true},
 		"no such id":      {"plain", "x", bad, "deny", true},
 		"detect by id":    {"plain", waftest.ID("1.1.5.4.D.W-"), bad, "allow", true},
 		"detects by rule": {"detects", "x", bad, "allow", true},

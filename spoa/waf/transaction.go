@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -67,7 +68,7 @@ func checkMultipart(tx types.Transaction, req *Request, v *Verdict) *Match {
 	if v.Fault != "" || tx.IsRuleEngineOff() || !tx.IsRequestBodyAccessible() {
 		return nil
 	}
-	flaw := req.multipartFlaw()
+	flaw := cmp.Or(req.multipartFlaw(), req.unreadForm(tx))
 	if flaw == "" {
 		return nil
 	}
