@@ -294,7 +294,9 @@ async fn raw(stack: &Stack, bytes: &str) -> Answer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_slow_too_busy_and_no_requests_at_all() {
-    let stack = Stack::start_with(Options { node: "health_path = \"\"\n", haproxy: IMPATIENT, ..Options::default() }).await;
+    let stack =
+        Stack::start_with(Options { node: "health_path = \"\"\nproxies = [\"127.0.0.2\"]\n", haproxy: IMPATIENT, ..Options::default() })
+            .await;
     let canned = Canned::start().await;
     stack.site("site", json!({})).await;
     // Without a health path its place is like any other.
