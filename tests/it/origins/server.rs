@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,7 +13,6 @@ use tokio::sync::watch;
 
 use super::readings;
 use super::strict::{Read, Request, read, read_all};
-use crate::stack::eventually;
 
 /// The bytes of one connection.
 type Transcript = Arc<Mutex<Vec<u8>>>;
@@ -47,7 +47,9 @@ impl RawOrigin {
     /// accepts.
     pub async fn drain(&self) -> Vec<Result<(Vec<Request>, bool), String>> {
         self.closing.send_replace(());
-        eventually("every connection to the origin has ended", async || self.closing.receiver_count() == 0).await;
+        // 2.8 leaves a connection whose request will never be complete to its timeouts, 35 s by default.
+        let ended = tokio::time::timeout(Duration::from_secs(90), self.closing.closed()).await;
+        ended.expect("every connection to the origin has ended");
         let transcripts = std::mem::take(&mut *self.transcripts.lock().expect("the log"));
         transcripts.iter().map(|transcript| read_all(&transcript.lock().expect("a transcript"))).collect()
     }
