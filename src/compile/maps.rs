@@ -21,7 +21,7 @@ pub enum MapName {
     /// `<number>.<generation><path>/` -> row, by the longest prefix; `<number>.<generation>!` -> the row for ambiguous paths;
     /// `<number>.<generation>^<folded path>/` -> the row that another case or spelling would find
     Rows,
-    /// `<profile>|<family><hex>` -> `deny`, `allow` or `trust`; `<profile>|` -> what holds for everybody else. `p<digits>|<family><hex>` ->
+    /// `<profile>|<family><hex>` -> `deny`, `allow` or `trust`; `<profile>|` -> what holds for everybody else. `p<hex>|<family><hex>` ->
     /// `proxy`, for the trusted proxies of a vhost
     Access,
     /// redirect target that a custom rule may name -> `1`

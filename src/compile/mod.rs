@@ -33,6 +33,7 @@ pub use maps::{Map, MapName};
 pub use node::NodeSettings;
 pub use places::{strict_ruleset_of, strict_rulesets};
 pub use probes::{PlaceTarget, ProbeTarget};
+pub use rows::client_ip_flag;
 pub use rulesets::{RuleSet, RuleSetSource, SecLangLine, ruleset_of};
 pub use upstreams::check_upstreams;
 
@@ -219,12 +220,11 @@ impl<'s> Strict<'s> {
         treatments: &BTreeMap<&Name, Treatment>,
         rulesets: &mut BTreeMap<String, RuleSet>,
     ) -> Option<String> {
-        if vhost.paths.is_empty() {
-            return None;
-        }
         let policies = places::strict_policies(self.snapshot, vhost);
-        if let [one] = policies[..] {
-            return treatments.get(&one.name).map(|treatment| treatment.ruleset.clone());
+        match policies[..] {
+            [] => return None,
+            [one] => return treatments.get(&one.name).map(|treatment| treatment.ruleset.clone()),
+            _ => {}
         }
         let names: Vec<&Name> = policies.iter().map(|policy| &policy.name).collect();
         let made = self.made.entry(names).or_insert_with(|| {

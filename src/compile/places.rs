@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use super::custom;
 use super::rulesets::{self, Built, RuleSet, RuleSetSource, SecLangLine};
 use crate::domain::path::{Body, OnPartial};
-use crate::domain::policy::{ContentType, Method, Paranoia, ParanoiaLevel, Threshold, Thresholds};
+use crate::domain::policy::{ContentType, Method, Paranoia, Thresholds};
 use crate::domain::rule::{CUSTOM_RULE_IDS, Exclusion, Placement, RuleSelector};
 use crate::domain::{FieldError, Mode, Name, Policy, Snapshot, Vhost, VhostPath};
 
@@ -30,22 +30,19 @@ impl Treatment {
         Self { mode: policy.mode, paranoia: policy.paranoia, thresholds: policy.thresholds, ruleset: ruleset.to_owned() }
     }
 
-    /// The strictest of each part; the rule set is given.
-    fn strictest(all: &[&Self], ruleset: String) -> Self {
-        let most = |value: fn(&Self) -> ParanoiaLevel| all.iter().map(|t| value(t)).max();
-        let least = |value: fn(&Self) -> Threshold| all.iter().map(|t| value(t)).min();
-        let first = all.first().expect("a site has a policy");
+    /// The stricter of each part; the rule set is left as it is.
+    fn stricter(self, other: &Self) -> Self {
         Self {
-            mode: all.iter().map(|t| t.mode).max().unwrap_or_default(),
+            mode: self.mode.max(other.mode),
             paranoia: Paranoia {
-                blocking: most(|t| t.paranoia.blocking).unwrap_or(first.paranoia.blocking),
-                detection: most(|t| t.paranoia.detection).unwrap_or(first.paranoia.detection),
+                blocking: self.paranoia.blocking.max(other.paranoia.blocking),
+                detection: self.paranoia.detection.max(other.paranoia.detection),
             },
             thresholds: Thresholds {
-                inbound: least(|t| t.thresholds.inbound).unwrap_or(first.thresholds.inbound),
-                outbound: least(|t| t.thresholds.outbound).unwrap_or(first.thresholds.outbound),
+                inbound: self.thresholds.inbound.min(other.thresholds.inbound),
+                outbound: self.thresholds.outbound.min(other.thresholds.outbound),
             },
-            ruleset,
+            ruleset: self.ruleset,
         }
     }
 }
@@ -87,12 +84,15 @@ pub(super) fn places(vhost: &Vhost, treatments: &BTreeMap<&Name, Treatment>, str
     Some(out)
 }
 
+/// `places`: at least that of the whole site.
 fn strictest(places: &[Place], ruleset: String) -> Place {
-    let inspected: Vec<&Treatment> = places.iter().map(|place| &place.treatment).filter(|treatment| treatment.mode != Mode::Off).collect();
-    let all: Vec<&Treatment> = places.iter().map(|place| &place.treatment).collect();
+    // What a part that is not inspected says of levels and thresholds counts only where none is.
+    let none = places.iter().all(|place| place.treatment.mode == Mode::Off);
+    let treatments = places.iter().map(|place| &place.treatment).filter(|treatment| none || treatment.mode != Mode::Off);
+    let strictest = treatments.cloned().reduce(|strictest, other| strictest.stricter(&other)).expect("a site has a policy");
     Place {
         key: STRICT.to_owned(),
-        treatment: Treatment::strictest(if inspected.is_empty() { &all } else { &inspected }, ruleset),
+        treatment: Treatment { ruleset, ..strictest },
         body: Body {
             on_partial: places.iter().map(|place| place.body.on_partial).min().unwrap_or(OnPartial::Deny),
             max_bytes: places.iter().map(|place| place.body.max_bytes).min().unwrap_or_default(),
@@ -102,8 +102,11 @@ fn strictest(places: &[Place], ruleset: String) -> Place {
 }
 
 /// The policies that a site's strict rule set is made of, by name: those that inspect, or all where none does. Where it is one only, the
-/// strict rule set is its own.
+/// strict rule set is its own; a site without paths has none.
 pub(super) fn strict_policies<'s>(snapshot: &'s Snapshot, vhost: &Vhost) -> Vec<&'s Policy> {
+    if vhost.paths.is_empty() {
+        return Vec::new();
+    }
     let names: BTreeSet<&Name> = vhost.policies().map(|(_, name)| name).collect();
     let all: Vec<&Policy> = names.into_iter().filter_map(|name| Some(&snapshot.policies.get(name)?.spec)).collect();
     let inspecting: Vec<&Policy> = all.iter().copied().filter(|policy| policy.mode != Mode::Off).collect();
@@ -112,9 +115,6 @@ pub(super) fn strict_policies<'s>(snapshot: &'s Snapshot, vhost: &Vhost) -> Vec<
 
 /// The rule set that a site's strict place needs beside those of its policies. None where it has no paths, or one policy that inspects.
 pub fn strict_ruleset_of(snapshot: &Snapshot, vhost: &Vhost, now: OffsetDateTime) -> Option<Built> {
-    if vhost.paths.is_empty() {
-        return None;
-    }
     let policies = strict_policies(snapshot, vhost);
     (policies.len() > 1).then(|| merge(&policies, now))
 }
@@ -208,8 +208,7 @@ fn some<T>(all: Vec<T>, nobody: Result<T, String>) -> Vec<T> {
 /// How many strict rule sets the sites of a snapshot need beside those of their policies.
 pub fn strict_rulesets(snapshot: &Snapshot) -> usize {
     let of = |vhost: &Vhost| strict_policies(snapshot, vhost).into_iter().map(|policy| policy.name.clone()).collect::<Vec<_>>();
-    let sites = snapshot.vhosts.values().filter(|vhost| !vhost.spec.paths.is_empty());
-    sites.map(|vhost| of(&vhost.spec)).filter(|policies| policies.len() > 1).collect::<BTreeSet<_>>().len()
+    snapshot.vhosts.values().map(|vhost| of(&vhost.spec)).filter(|policies| policies.len() > 1).collect::<BTreeSet<_>>().len()
 }
 
 /// The exclusions, with their places in the first policy, that every policy has; those for a path only are nobody's here.

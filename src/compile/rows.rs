@@ -54,7 +54,7 @@ impl Shared<'_> {
             ('w', place.websocket),
             ('r', vhost.rate_limit.is_some()),
             ('p', self.proxies.is_some()),
-            (header(vhost.client_ip.header), self.proxies.is_some()),
+            (client_ip_flag(vhost.client_ip.header), self.proxies.is_some()),
         ];
         row.extend(flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag));
         let engine = if treatment.mode == Mode::Detect { 'D' } else { 'B' };
@@ -84,7 +84,7 @@ pub(super) fn looks_at_paths(vhost: &Vhost) -> bool {
 }
 
 /// The flag of a header; the template has a rule for each.
-fn header(header: ClientIpHeader) -> char {
+pub fn client_ip_flag(header: ClientIpHeader) -> char {
     match header {
         ClientIpHeader::XForwardedFor => '1',
         ClientIpHeader::XRealIp => '2',
@@ -94,19 +94,14 @@ fn header(header: ClientIpHeader) -> char {
     }
 }
 
-/// Names the rows of a vhost by their content: the same rows are the same generation whoever compiles them, and any change of one is a new
+/// Names the rows of a vhost by their content, in 1 to 10 decimal digits: the same rows are the same generation whoever compiles them, and any change of one is a new
 /// key in `rows.map`, never a changed value.
 pub(super) fn generation<'r>(rows: impl Iterator<Item = (&'r str, &'r str)>) -> String {
     let mut text = String::new();
     for (key, row) in rows {
         let _ = writeln!(text, "{key} {row}");
     }
-    digits(text.as_bytes())
-}
-
-/// 1 to 10 decimal digits of a digest.
-pub(super) fn digits(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
+    let digest = Sha256::digest(text.as_bytes());
     let number = digest.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     (number % 10_000_000_000).to_string()
 }

@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
-use crate::compile::{Backend, NodeSettings, RuleSetSource};
+use crate::compile::{Backend, NodeSettings, RuleSetSource, client_ip_flag};
 use crate::domain::upstream::Timeouts;
-use crate::domain::vhost::Period;
+use crate::domain::vhost::{ClientIpHeader, Period};
 
 use super::pages::PAGES;
 
@@ -46,7 +46,7 @@ pub(super) struct Haproxy {
     /// Empty: none.
     pub health_path: String,
     /// Those that name one client.
-    pub client_ip_headers: [ClientIpHeader; 4],
+    pub client_ip_headers: [ClientHeader; 4],
     /// 1 to the number of proxies that `x-forwarded-for` is followed through.
     pub hops: [u8; 5],
     /// Seconds that rates are counted in.
@@ -58,18 +58,19 @@ pub(super) struct Haproxy {
 
 /// A header that names the client, and its flag in a row.
 #[derive(Serialize)]
-pub(super) struct ClientIpHeader {
+pub(super) struct ClientHeader {
     name: &'static str,
-    flag: &'static str,
+    flag: String,
 }
 
-/// `x-forwarded-for` is a list, and has rules of its own.
-const CLIENT_IP_HEADERS: [ClientIpHeader; 4] = [
-    ClientIpHeader { name: "x-real-ip", flag: "2" },
-    ClientIpHeader { name: "cf-connecting-ip", flag: "3" },
-    ClientIpHeader { name: "true-client-ip", flag: "4" },
-    ClientIpHeader { name: "fastly-client-ip", flag: "5" },
-];
+impl ClientHeader {
+    /// `x-forwarded-for` is a list, and has rules of its own.
+    fn of_one_client() -> [Self; 4] {
+        use ClientIpHeader::{CfConnectingIp, FastlyClientIp, TrueClientIp, XRealIp};
+        [XRealIp, CfConnectingIp, TrueClientIp, FastlyClientIp]
+            .map(|header| Self { name: header.name(), flag: client_ip_flag(header).to_string() })
+    }
+}
 
 #[derive(Serialize)]
 pub(super) struct Bind {
@@ -99,7 +100,7 @@ impl Haproxy {
             connections_per_client: node.connections_per_client,
             proxies: node.proxies.iter().map(ToString::to_string).collect(),
             health_path: node.health_path.clone(),
-            client_ip_headers: CLIENT_IP_HEADERS,
+            client_ip_headers: ClientHeader::of_one_client(),
             hops: [1, 2, 3, 4, 5],
             periods: Period::ALL.map(Period::seconds),
             binds: node.http_binds.iter().map(|bind| Bind::new(*bind, &node.http_binds)).collect(),

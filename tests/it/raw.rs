@@ -48,6 +48,30 @@ async fn talk(to: SocketAddr, bytes: &[u8], quiet: Duration) -> Vec<u8> {
         .unwrap_or_else(|_| panic!("not ended in 20 s: {:?}", String::from_utf8_lossy(bytes)))
 }
 
+/// The other way of `escape_ascii`.
+pub fn unescaped(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            out.push(byte);
+            continue;
+        }
+        out.push(match bytes.next().expect("something is escaped") {
+            b'r' => b'\r',
+            b'n' => b'\n',
+            b't' => b'\t',
+            same @ (b'\\' | b'"' | b'\'') => same,
+            b'x' => {
+                let digits = [bytes.next(), bytes.next()].map(|digit| char::from(digit.unwrap_or_default()).to_digit(16).expect("a digit"));
+                (digits[0] << 4 | digits[1]) as u8
+            }
+            other => panic!("\\{} in {text}", char::from(other)),
+        });
+    }
+    out
+}
+
 /// The answers in what came back. `headless`: none has a body, as answers to HEAD.
 pub fn answers(mut bytes: &[u8], headless: bool) -> Vec<Answer> {
     let mut answers = Vec::new();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::origins::server::RawOrigin;
 use crate::origins::strict::Request;
-use crate::raw::{answers, exchange, exchange_patiently};
+use crate::raw::{answers, exchange, exchange_patiently, unescaped};
 use crate::stack::Stack;
 use crate::wire::{SQLI, SQLI_FORM};
 
@@ -30,29 +30,6 @@ impl Case {
 fn corpus() -> Vec<(&'static str, &'static str)> {
     let lines = include_str!("corpus/smuggling.txt").lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| line.split_once(' ').expect("a class and bytes")).collect()
-}
-
-fn unescaped(text: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'\\' {
-            out.push(byte);
-            continue;
-        }
-        out.push(match bytes.next().expect("something is escaped") {
-            b'r' => b'\r',
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'\\' => b'\\',
-            b'x' => {
-                let digits = [bytes.next(), bytes.next()].map(|digit| char::from(digit.unwrap_or_default()).to_digit(16).expect("a digit"));
-                (digits[0] << 4 | digits[1]) as u8
-            }
-            other => panic!("\\{} in {text}", char::from(other)),
-        });
-    }
-    out
 }
 
 fn replaced(bytes: &[u8], name: &str, value: &[u8]) -> Vec<u8> {

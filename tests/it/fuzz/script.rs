@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::h2::{Connection, Frame};
+use crate::raw::unescaped;
 use crate::wire::connect;
 
 /// How long a client waits for more of an answer before it goes away.
@@ -124,25 +125,7 @@ fn frame(line: &str) -> Frame {
 /// The other way of `escape_ascii`, in quotes.
 pub fn unescape(text: &str) -> Vec<u8> {
     let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or_else(|| panic!("no quotes: {text}"));
-    let mut out = Vec::new();
-    let mut chars = inner.bytes();
-    while let Some(c) = chars.next() {
-        if c != b'\\' {
-            out.push(c);
-            continue;
-        }
-        out.push(match chars.next().expect("something behind a backslash") {
-            b'r' => b'\r',
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'x' => {
-                let mut digit = || char::from(chars.next().expect("a digit")).to_digit(16).expect("a hexadecimal digit") as u8;
-                digit() * 16 + digit()
-            }
-            other => other,
-        });
-    }
-    out
+    unescaped(inner)
 }
 
 #[test]
