@@ -2,7 +2,9 @@
 //!
 //! Pure: no I/O, no clock, no database. Each newtype's constructor is an allow-list, and serde goes through it.
 
+pub mod change_set;
 pub mod deployment;
+pub mod diff;
 pub mod digest;
 pub mod error;
 pub mod finding;
@@ -11,6 +13,7 @@ pub mod ip_list;
 pub mod name;
 pub mod network;
 pub mod path;
+pub mod plan;
 pub mod policy;
 pub mod principal;
 pub mod proof;
