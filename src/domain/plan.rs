@@ -13,11 +13,18 @@ use super::{FieldError, Finding, Name, Revision};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PlanSource {
-    ChangeSet { id: Uuid },
+    ChangeSet {
+        id: Uuid,
+    },
     /// What a revision did to the one before it.
-    Revision { revision: Revision },
+    Revision {
+        revision: Revision,
+    },
     /// What going back to a revision would do; whole, or of some objects (`policies/shop`).
-    Rollback { revision: Revision, objects: Vec<String> },
+    Rollback {
+        revision: Revision,
+        objects: Vec<String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
