@@ -8,12 +8,15 @@ use std::collections::BTreeMap;
 
 mod changes;
 mod fields;
+mod files;
+mod lines;
 mod objects;
 mod pointer;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use files::files;
 pub use objects::diff;
 
 /// Both maps in the order of their keys, each key once.

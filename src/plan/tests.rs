@@ -12,6 +12,8 @@ use crate::domain::{Entry, Kind, Name, Snapshot};
 use crate::render::{Bundle, render};
 
 mod diff;
+mod files;
+mod lines;
 mod properties;
 
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
