@@ -6,7 +6,10 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+mod affected;
+mod backends;
 mod changes;
+mod effects;
 mod fields;
 mod files;
 mod lines;
@@ -16,6 +19,8 @@ mod pointer;
 mod tests;
 mod words;
 
+pub use affected::affected;
+pub use effects::{cost, lanes};
 pub use files::files;
 pub use objects::diff;
 
