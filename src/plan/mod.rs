@@ -15,6 +15,7 @@ mod files;
 mod lines;
 mod objects;
 mod pointer;
+mod risk;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -23,6 +24,7 @@ pub use affected::affected;
 pub use effects::{cost, lanes};
 pub use files::files;
 pub use objects::diff;
+pub use risk::risk;
 
 /// Both maps in the order of their keys, each key once.
 fn merged<'m, K: Ord, V>(

@@ -16,6 +16,7 @@ mod effects;
 mod files;
 mod lines;
 mod properties;
+mod risk;
 
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 

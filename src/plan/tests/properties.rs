@@ -70,5 +70,6 @@ proptest! {
         prop_assert_eq!(pointers.len(), diff.changes.iter().map(|object| object.fields.len()).sum::<usize>());
         let back = super::super::diff(&after, &before, None);
         prop_assert_eq!((back.counts.created, back.counts.deleted), (diff.counts.deleted, diff.counts.created));
+        prop_assert_eq!(super::super::risk(&before, &before, None, NOW), Default::default());
     }
 }
