@@ -1,6 +1,6 @@
 //! What differs between two states, and what bringing the second one would do: objects, files, vhosts, lanes, cost, risk. Pure.
 //!
-//! Everything here says the same whenever it is asked and however long it takes: digests are made over it. Hence no time limits in
+//! Everything here says the same whenever it is asked and however long it takes: a plan's [`digest`] is made over it. Hence no time limits in
 //! the diffs, only bounds. Conflicts, what engines say, ids and keeping plans are `service`'s.
 
 use std::cmp::Ordering;
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 mod affected;
 mod backends;
 mod changes;
+mod digest;
 mod effects;
 mod fields;
 mod files;
@@ -21,6 +22,7 @@ mod tests;
 mod words;
 
 pub use affected::affected;
+pub use digest::{Outcome, digest};
 pub use effects::{cost, lanes};
 pub use files::files;
 pub use objects::diff;

@@ -12,6 +12,7 @@ use crate::domain::{Entry, Kind, Name, Snapshot};
 use crate::render::{Bundle, render};
 
 mod diff;
+mod digest;
 mod effects;
 mod files;
 mod lines;
