@@ -166,9 +166,8 @@ impl Service {
             Unfit::Conflicts(conflicts) => Error::MergeConflict(conflicts),
             Unfit::Faults(faults) => plan::faults(faults),
         })?;
-        let between = |change: super::apply::Change| {
-            Staged::between(change.kind, &change.name, change.before.as_ref(), change.after.as_ref())
-        };
+        let between =
+            |change: super::apply::Change| Staged::between(change.kind, &change.name, change.before.as_ref(), change.after.as_ref());
         let staged: Vec<Staged> = changes.into_iter().map(between).collect();
         let change_set = ChangeSet { base: head.revision, state: ChangeSetState::Open, ..view.change_set.clone() };
         let view = View::new(change_set, head, staged, BTreeMap::new());

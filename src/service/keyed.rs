@@ -100,14 +100,7 @@ pub enum Edit<'a> {
     Delete,
 }
 
-pub fn edit(
-    keyed: Keyed,
-    owner: Object,
-    key: &str,
-    edit: Edit<'_>,
-    precondition: Precondition,
-    next: Next<'_>,
-) -> Result<Outcome> {
+pub fn edit(keyed: Keyed, owner: Object, key: &str, edit: Edit<'_>, precondition: Precondition, next: Next<'_>) -> Result<Outcome> {
     let absent = || Error::NotFound { kind: keyed.element(), name: key.to_owned() };
     let facts = owner.facts();
     let mut value = owner.value();
@@ -159,8 +152,8 @@ pub fn edit(
         Edit::Delete => drop(items.remove(at)),
     }
     let deleting = matches!(edit, Edit::Delete);
-    let done = parse::resource(keyed.owner(), &name, value)
-        .map(|spec| write(keyed.owner(), &name, Some(owner), spec, created && !deleting, next));
+    let done =
+        parse::resource(keyed.owner(), &name, value).map(|spec| write(keyed.owner(), &name, Some(owner), spec, created && !deleting, next));
     match done {
         Ok(Outcome::Unchanged(_)) => Ok(Outcome::Unchanged(revision)),
         Err(error) if !deleting => Err(inside(error, &format!("{}/{at}", keyed.pointer()))),

@@ -85,6 +85,7 @@ pub fn merge(snapshot: &Snapshot, staged: &[Staged], next: Next<'_>) -> Result<V
             Err(Unfit::Faults(more)) => faults.extend(more),
         }
     }
+    conflicts.sort_by(|a, b| (a.kind.collection(), &a.name, &a.element).cmp(&(b.kind.collection(), &b.name, &b.element)));
     match (conflicts.is_empty(), faults.is_empty()) {
         (true, true) => Ok(changes),
         (false, _) => Err(Unfit::Conflicts(conflicts)),
@@ -334,9 +335,7 @@ fn merge_entries(before: Option<Object>, change: Option<Change>, staged: &Staged
     }
     closed.sort_unstable();
     let list = match change.as_ref().and_then(|change| change.after.as_ref()).or(before.as_ref()) {
-        Some(Object::IpList(state)) => {
-            Versioned { revision: next.revision, updated_at: next.now, ..state.list.clone() }
-        }
+        Some(Object::IpList(state)) => Versioned { revision: next.revision, updated_at: next.now, ..state.list.clone() },
         _ => return Ok(change),
     };
     let after = Some(Object::IpList(Arc::new(ListState { list, entries: Arc::new(all) })));

@@ -44,12 +44,12 @@ mod whole;
 mod write;
 mod writer;
 
+pub use crate::store::RevisionFilter;
 pub use batch::Batched;
 pub use change_sets::CommittedSet;
 pub use desired::Desired;
 pub use entries::MOST as MOST_ENTRIES;
 pub use judge::Engines;
-pub use crate::store::RevisionFilter;
 pub use parse::typed;
 pub use rollback::RolledBack;
 use start::{Inner, Shared};

@@ -189,8 +189,7 @@ impl Service {
         tokio::task::spawn_blocking(move || {
             let (old, _) = bundle(&before, &node, now, None)?;
             let (new, errors) = bundle(&after, &node, now, Some(&old))?;
-            let outcome =
-                plan::Outcome { before: &before, after: &after, bundles: Some((Some(&old), &new)), said: &said, now };
+            let outcome = plan::Outcome { before: &before, after: &after, bundles: Some((Some(&old), &new)), said: &said, now };
             Ok(Effects {
                 digest: plan::digest(&outcome),
                 diff: plan::diff(&before, &after, None),

@@ -153,12 +153,7 @@ impl Service {
     }
 
     /// What is left of revisions: a refused change set each, of their authors.
-    async fn left(
-        &self,
-        guilty: &BTreeSet<Revision>,
-        infos: &[RevisionInfo],
-        refused: &Deployment,
-    ) -> Result<Vec<NewChangeSet>> {
+    async fn left(&self, guilty: &BTreeSet<Revision>, infos: &[RevisionInfo], refused: &Deployment) -> Result<Vec<NewChangeSet>> {
         let mut out = Vec::new();
         for info in infos.iter().filter(|info| guilty.contains(&info.number)) {
             let number = info.number;
@@ -242,15 +237,16 @@ fn clashing(head: &Snapshot, staged: &[Staged]) -> BTreeSet<Key> {
                     Kind::Policy => head.users_of_policy(&one.name),
                     Kind::IpList => head.users_of_list(&one.name),
                 };
-                found.extend(users.into_iter().map(|name| (Kind::Vhost, name)).filter(|(kind, name)| !restored.contains_key(&(*kind, name))));
+                found.extend(
+                    users.into_iter().map(|name| (Kind::Vhost, name)).filter(|(kind, name)| !restored.contains_key(&(*kind, name))),
+                );
             }
             Some(super::object::Spec::Vhost(vhost)) => {
                 let owners = vhost.hostnames.iter().filter_map(|hostname| head.vhost_of(hostname));
                 let others = owners.filter(|owner| **owner != one.name && !restored.contains_key(&(Kind::Vhost, *owner)));
                 found.extend(others.map(|owner| (Kind::Vhost, owner.clone())));
-                let there = |(kind, name): &Key| {
-                    restored.get(&(*kind, name)).copied().unwrap_or_else(|| Object::find(head, *kind, name).is_some())
-                };
+                let there =
+                    |(kind, name): &Key| restored.get(&(*kind, name)).copied().unwrap_or_else(|| Object::find(head, *kind, name).is_some());
                 found.extend(whole::needs(vhost).into_iter().filter(|key| !there(key)));
             }
             Some(_) => {}

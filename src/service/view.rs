@@ -68,7 +68,8 @@ pub fn row(staged: &Staged, version: i64) -> StagedRow {
 }
 
 fn staged(row: StagedRow, base: &Snapshot) -> Result<Staged> {
-    let unreadable = |error: serde_json::Error| Error::Internal(format!("what is staged of {} {} cannot be read: {error}", row.kind, row.name));
+    let unreadable =
+        |error: serde_json::Error| Error::Internal(format!("what is staged of {} {} cannot be read: {error}", row.kind, row.name));
     let spec = match (&row.spec, row.kind) {
         (None, _) => None,
         (Some(text), Kind::Vhost) => Some(Spec::Vhost(serde_json::from_str(text).map_err(unreadable)?)),

@@ -110,13 +110,10 @@ impl Store {
 
     /// How many open and refused ones an owner has.
     pub async fn open_change_sets(&self, owner: &str) -> Result<i64> {
-        sqlx::query_scalar!(
-            r#"select count(*) as "count!" from change_sets where owner = $1 and state in ('open', 'refused')"#,
-            owner
-        )
-        .fetch_one(&self.pool)
-        .await
-        .map_err(failed("counting change sets"))
+        sqlx::query_scalar!(r#"select count(*) as "count!" from change_sets where owner = $1 and state in ('open', 'refused')"#, owner)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed("counting change sets"))
     }
 
     async fn counted(&self, rows: Vec<Row>) -> Result<Vec<ChangeSet>> {
@@ -180,7 +177,13 @@ impl Store {
 
     /// Stores state, message, base, version, revision and refusal if the version before is still `version - 1`; false otherwise. `staged`
     /// takes the place of what is staged of these objects; those of `unstaged` are staged no more, and with `all` nothing else is.
-    pub async fn save_change_set(&self, change_set: &ChangeSet, staged: &[StagedRow], unstaged: &[(Kind, Name)], all: bool) -> Result<bool> {
+    pub async fn save_change_set(
+        &self,
+        change_set: &ChangeSet,
+        staged: &[StagedRow],
+        unstaged: &[(Kind, Name)],
+        all: bool,
+    ) -> Result<bool> {
         let mut tx = self.pool.begin().await.map_err(failed("storing a change set"))?;
         let saved = async {
             let updated = sqlx::query!(

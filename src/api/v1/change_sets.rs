@@ -275,9 +275,8 @@ async fn commit(
 ) -> Result<Response, Problem> {
     let timeout = params.waiting()?;
     let (service, caller) = (state.service.clone(), asker.0.clone());
-    let committed = detached(async move {
-        service.commit_change_set(&caller, id, body.plan_digest.as_deref(), body.message.as_deref()).await
-    });
+    let committed =
+        detached(async move { service.commit_change_set(&caller, id, body.plan_digest.as_deref(), body.message.as_deref()).await });
     committed_answer(&state, committed.await?, timeout, StatusCode::OK).await
 }
 

@@ -57,7 +57,12 @@ async fn diff(
 #[utoipa::path(post, path = "/api/v1/revisions/{revision}/plan", operation_id = "plan_revision", tag = "revisions",
     params(("revision" = i64, Path, minimum = 1)),
     responses((status = 201, description = "The plan.", body = Plan)))]
-async fn plan(State(state): State<ApiState>, asker: Asker, Path(revision): Path<Revision>, _: Query<NoParams>) -> Result<Response, Problem> {
+async fn plan(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Path(revision): Path<Revision>,
+    _: Query<NoParams>,
+) -> Result<Response, Problem> {
     super::plans::made(&state.service.plan_revision(&asker, revision).await?)
 }
 
