@@ -6,6 +6,7 @@ mod answers;
 mod architecture;
 mod bad_input;
 mod bodies;
+mod changes;
 mod crash;
 mod deployments;
 mod downgrades;
