@@ -73,6 +73,28 @@ fn what_it_says_makes_it() {
 }
 
 #[test]
+fn vhosts_affected_and_risks_make_it() {
+    // as many of each policy, but not the same
+    let sites = |p: Value, policies: [&str; 2]| {
+        let mut out = state(p, json!({}), json!({}));
+        for (n, (site, policy)) in ["b", "c"].into_iter().zip(policies).enumerate() {
+            let site = json!({"name": site, "hostnames": [format!("{site}.test")], "policy": policy});
+            sample::put_vhost(&mut out, n as u32 + 2, vhost(site));
+        }
+        out
+    };
+    let made = |policies: [&str; 2]| digest(&sites(json!({}), policies), &sites(json!({"mode": "detect"}), policies), &[]);
+    assert_ne!(made(["p", "q"]), made(["q", "p"]));
+    assert_eq!(made(["p", "q"]), made(["p", "q"]));
+    // nothing rendered: the risks say how many
+    let unrendered = |policies: [&str; 2]| {
+        let (before, after) = (sites(json!({}), policies), sites(json!({"mode": "detect"}), policies));
+        super::super::digest(&Outcome { before: &before, after: &after, bundles: None, said: &[], now: NOW })
+    };
+    assert_ne!(unrendered(["p", "q"]), unrendered(["p", "p"]));
+}
+
+#[test]
 fn it_is_made_over_what_a_plan_leaves_out() {
     // the last of 700 objects, of which a diff shows 500
     let sites = |title: &str| {

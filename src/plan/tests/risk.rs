@@ -108,6 +108,12 @@ fn of_vhosts() {
         (json!({}), part(head.clone()), vec!["Medium inspection_reduced /vhosts/a/paths/~1api~1/body/on_partial"]),
         (head.clone(), with(head, part(json!({}))), vec![]),
         (json!({}), json!({"websocket": true}), vec!["Medium inspection_reduced /vhosts/a/websocket"]),
+        (
+            part(json!({})),
+            with(json!({"websocket": true, "body": {"on_partial": "inspect_head"}}), part(json!({}))),
+            vec!["Medium inspection_reduced /vhosts/a/body/on_partial", "Medium inspection_reduced /vhosts/a/websocket"],
+        ),
+        (json!({}), part(json!({"websocket": true})), vec!["Medium inspection_reduced /vhosts/a/paths/~1api~1/websocket"]),
         (json!({}), json!({"on_waf_unavailable": "pass"}), vec!["Medium inspection_reduced /vhosts/a/on_waf_unavailable"]),
         (json!({"on_ambiguous_path": "deny"}), json!({}), vec!["Medium inspection_reduced /vhosts/a/on_ambiguous_path"]),
         (
