@@ -149,6 +149,7 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
         (404, path.contains('{')),
         (408, body),
         (409, writes),
+        (410, of_the_past(path, operation)),
         (412, conditional),
         (413, body),
         (415, body),
@@ -166,6 +167,14 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
             responses[status.to_string()] = json!({ "$ref": format!("#/components/responses/Problem{status}") });
         }
     }
+}
+
+/// Whether it reads states that may be kept no more.
+fn of_the_past(path: &str, operation: &Value) -> bool {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    path.contains("{revision}")
+        || path.contains("{change_set}")
+        || parameters.filter_map(|one| one["name"].as_str()).any(|name| name == "revision" || name == "change_set")
 }
 
 fn parameter(operation: &mut Value, name: &str, description: &str) {

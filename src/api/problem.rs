@@ -282,6 +282,7 @@ impl From<Error> for Problem {
             }
             Error::Unauthenticated => Self::new(Code::Unauthenticated, detail),
             Error::Forbidden => Self::new(Code::Forbidden, detail),
+            Error::Gone(_) => Self::new(Code::Gone, detail),
             Error::Conflict(_) => Self::new(Code::Conflict, detail),
             Error::MergeConflict(mut conflicts) => {
                 conflicts.truncate(MOST_ERRORS);

@@ -132,6 +132,22 @@ pub struct Running {
     api: JoinHandle<std::io::Result<()>>,
     reconciler: JoinHandle<()>,
     samples: JoinHandle<()>,
+    history: JoinHandle<()>,
+}
+
+/// Once an hour deletes what is older than it is to be kept.
+async fn keep_history(service: Service, days: u32) {
+    if days == 0 {
+        return;
+    }
+    let mut tick = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        tick.tick().await;
+        let before = service.now() - time::Duration::days(i64::from(days));
+        if let Err(error) = service.prune_history(before).await {
+            tracing::warn!(%error, "history was not pruned; tried again in an hour");
+        }
+    }
 }
 
 /// Brings the control plane up: takes the lead of the database, follows its head, answers at `listener`.
@@ -161,7 +177,8 @@ pub async fn start(
             observed.observe();
         }
     });
-    Ok(Running { token, service, store, cancel, api, reconciler, samples })
+    let history = tokio::spawn(keep_history(service.clone(), settings.database.history_days));
+    Ok(Running { token, service, store, cancel, api, reconciler, samples, history })
 }
 
 impl Running {
@@ -202,6 +219,7 @@ impl Running {
     pub async fn stop(self) {
         self.cancel.cancel();
         self.samples.abort();
+        self.history.abort();
         // Each has a limit of its own; this one is for what was not thought of.
         let both = futures::future::join(until_end(self.api), until_end(self.reconciler));
         if tokio::time::timeout(Duration::from_secs(12), both).await.is_err() {

@@ -49,6 +49,9 @@ pub enum Error {
     AlreadyExists { kind: Kind, name: Name },
     #[error("{kind} `{name}` is used by {}", crate::domain::name::enumerate(.by, 20))]
     InUse { kind: Kind, name: Name, by: Vec<Name> },
+    /// It was there, and is kept no more.
+    #[error("{0}")]
+    Gone(String),
     #[error("a valid credential is required")]
     Unauthenticated,
     #[error("this credential may not do that")]

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use time::OffsetDateTime;
 
 use super::{Caller, Service, entries};
 use crate::domain::error::{Error, Result};
@@ -79,6 +82,12 @@ impl Service {
         if number < 0 || number > head.revision {
             return Err(absent("revision", number));
         }
+        let first_kept = self.inner.shared.first_kept.load(Ordering::Relaxed);
+        if number < first_kept {
+            return Err(Error::Gone(format!(
+                "what revision {number} was is kept no more: revision {first_kept} is the oldest (`database.history_days`)"
+            )));
+        }
         self.inner.store.snapshot_at(number).await.map(Arc::new)
     }
 
@@ -92,6 +101,17 @@ impl Service {
             .map_err(Error::internal)?
             .map_err(Error::internal)?;
         Ok(bundle.files.iter().map(|(path, bytes)| (path.clone(), String::from_utf8_lossy(bytes).into_owned())).collect())
+    }
+
+    /// Deletes what was over before `before`, but nothing that is live or referred to.
+    pub async fn prune_history(&self, before: OffsetDateTime) -> Result<()> {
+        let live = self.watch_live().borrow().live;
+        let pruned = self.inner.store.prune(before, live).await?;
+        self.inner.shared.first_kept.fetch_max(pruned.first_kept, Ordering::Relaxed);
+        if pruned.rows > 0 {
+            tracing::info!(rows = pruned.rows, first_kept = pruned.first_kept, "service.history_pruned");
+        }
+        Ok(())
     }
 
     /// Whether the database answers, its migrations are as expected, and writes are possible. For `/ready`.

@@ -1,7 +1,7 @@
 //! Coming up: the lead, the head, what was live.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub live: watch::Sender<Arc<LiveState>>,
     pub stream: Stream,
     leads: AtomicBool,
+    /// The first revision whose state can still be made.
+    pub first_kept: AtomicI64,
     /// With the time before which no id is made: a clock that was set back changes no order.
     ids: Mutex<(ContextV7, OffsetDateTime)>,
 }
@@ -102,6 +104,7 @@ impl Service {
         let lead = take_lead(&store).await?;
         let loaded = store.load_head().await?;
         let (live, proofs, tokens) = (live_state(&store).await?, store.proofs().await?, Tokens::load(&store).await?);
+        let first_kept = store.first_kept().await?;
 
         let head = Arc::new(loaded.snapshot);
         let proofs: HashMap<Name, Arc<Proof>> = proofs
@@ -124,6 +127,7 @@ impl Service {
             live: watch::Sender::new(Arc::new(live)),
             stream: Stream::new(first_event),
             leads: AtomicBool::new(false),
+            first_kept: AtomicI64::new(first_kept),
             ids: Mutex::new((ContextV7::new(), newest_id.unwrap_or(OffsetDateTime::UNIX_EPOCH))),
         });
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());

@@ -11,7 +11,7 @@ use crate::domain::change_set::{ChangeSet, ChangeSetState, Refusal};
 use crate::domain::diff::ChangeCounts;
 use crate::domain::error::Result;
 use crate::domain::revision::ChangeType;
-use crate::domain::{Kind, Name, Revision};
+use crate::domain::{Kind, Name};
 
 /// What is staged of one object, as texts of JSON.
 #[derive(Clone, Debug)]
@@ -227,14 +227,6 @@ impl Store {
             tx.commit().await.map_err(failed("storing a change set"))?;
         }
         Ok(saved)
-    }
-
-    /// The oldest base of a change set that may still be committed.
-    pub async fn oldest_base(&self) -> Result<Option<Revision>> {
-        sqlx::query_scalar!("select min(base) from change_sets where state in ('open', 'refused')")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(failed("reading change sets"))
     }
 
     /// Keeps a plan, and of its owner the newest `keep`.

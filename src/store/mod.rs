@@ -17,6 +17,7 @@ use crate::domain::error::{Error, Result};
 mod change_sets;
 mod commit;
 mod deployments;
+mod history;
 mod lead;
 mod load;
 mod proofs;

@@ -392,3 +392,42 @@ async fn ended_ones_stay_ended_and_a_rebase_moves_the_base(_: sqlx::postgres::Pg
     assert_eq!(conflicts(house.commit(old).await)[0].fields, ["/mode"]);
     house.service.close().await;
 }
+
+#[sqlx::test]
+async fn what_is_live_or_referred_to_is_kept(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    use crate::domain::deployment::DeploymentState;
+    let house = House::new(options).await;
+    house.furnish().await;
+    for n in 0..10 {
+        house.patch(Kind::Policy, "base", json!({"title": format!("t{n}")})).await.unwrap();
+    }
+    let (before, now) = (told(&house.service.head()), house.service.now() + time::Duration::hours(1));
+    let first_kept = async |house: &House| {
+        let mut first = 0;
+        while matches!(house.service.snapshot_at(&caller(), first).await, Err(Error::Gone(_))) {
+            first += 1;
+        }
+        first
+    };
+    house.service.prune_history(now).await.unwrap();
+    assert_eq!(first_kept(&house).await, 0, "nothing is live yet: what will be is not known");
+    let deployment = house.service.open_deployment(9).await.unwrap();
+    super::live::end(&house, deployment, DeploymentState::Live).await;
+    let old = house.service.create_change_set(&caller(), "", Some(5)).await.unwrap().id;
+    house.service.prune_history(now).await.unwrap();
+    assert_eq!(first_kept(&house).await, 5, "a change set begins there");
+    let titled = |snapshot: &Snapshot| snapshot.policies["base"].spec.title.to_string();
+    assert_eq!(titled(&*house.service.snapshot_at(&caller(), 7).await.unwrap()), "t4");
+    house.service.discard_change_set(&caller(), old).await.unwrap();
+    house.service.prune_history(OffsetDateTime::UNIX_EPOCH).await.unwrap();
+    assert_eq!(first_kept(&house).await, 5, "nothing is as old as that");
+    house.service.prune_history(now).await.unwrap();
+    assert_eq!(first_kept(&house).await, 9, "what is live stays");
+    assert!(matches!(house.service.change_set(&caller(), old).await, Err(Error::NotFound { .. })));
+    let house = house.restart().await;
+    assert_eq!((first_kept(&house).await, titled(&*house.service.snapshot_at(&caller(), 9).await.unwrap())), (9, "t6".to_owned()));
+    assert_eq!(told(&house.service.head()), before);
+    let (page, total) = house.service.revisions(&caller(), None, &Default::default(), 50).await.unwrap();
+    assert_eq!((page.len(), total, page[11].number), (12, 12, 1), "who did what, when and why is kept");
+    house.service.close().await;
+}

@@ -1,0 +1,56 @@
+//! Retention: the content of what is long past is deleted, never what is live or referred to. Numbers, authors, messages and audit rows stay.
+
+use time::OffsetDateTime;
+
+use super::{Store, failed};
+use crate::domain::Revision;
+use crate::domain::error::Result;
+
+/// What pruning deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// The first revision whose state can still be made.
+    pub first_kept: Revision,
+    /// Versions of objects, and entries of IP lists.
+    pub rows: u64,
+}
+
+impl Store {
+    /// The first revision whose state can still be made.
+    pub async fn first_kept(&self) -> Result<Revision> {
+        sqlx::query_scalar!("select first_kept from revision_head").fetch_one(&self.pool).await.map_err(failed("reading retention"))
+    }
+
+    /// Deletes what ended before `before`, up to `live` at most.
+    pub async fn prune(&self, before: OffsetDateTime, live: Revision) -> Result<Pruned> {
+        let context = "pruning history";
+        let mut tx = self.pool.begin().await.map_err(failed(context))?;
+        // A hundred thousand rows are more than a request would wait for.
+        sqlx::query!("set local statement_timeout = '10min'").execute(&mut *tx).await.map_err(failed(context))?;
+        let first_kept = sqlx::query_scalar!(
+            r#"update revision_head set first_kept = greatest(first_kept, least(
+                   (select coalesce(min(number), (select number from revision_head)) from revisions where created_at >= $1),
+                   $2,
+                   (select coalesce(min(base), $2) from change_sets where state in ('open', 'refused'))))
+               returning first_kept"#,
+            before,
+            live
+        )
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(failed(context))?;
+        let deleted = async {
+            let versions = sqlx::query!("delete from object_versions where to_revision <= $1", first_kept).execute(&mut *tx).await?;
+            let entries = sqlx::query!("delete from list_entries where to_revision <= $1", first_kept).execute(&mut *tx).await?;
+            sqlx::query!("delete from change_sets where state in ('committed', 'discarded') and updated_at < $1", before)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query!("delete from plans where created_at < $1", before).execute(&mut *tx).await?;
+            sqlx::query!("delete from deployments where ended_at < $1 and revision < $2", before, first_kept).execute(&mut *tx).await?;
+            Ok(versions.rows_affected() + entries.rows_affected())
+        };
+        let rows = deleted.await.map_err(failed(context))?;
+        tx.commit().await.map_err(failed(context))?;
+        Ok(Pruned { first_kept, rows })
+    }
+}
