@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     fn principal(n: u128) -> Principal {
-        Principal::Token { id: uuid::Uuid::from_u128(n), name: "same".to_owned() }
+        Principal::Token { id: uuid::Uuid::from_u128(n), name: "same".to_owned(), grant: Default::default() }
     }
 
     /// Whether it was done now, or told again.

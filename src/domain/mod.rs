@@ -8,6 +8,7 @@ pub mod diff;
 pub mod digest;
 pub mod error;
 pub mod finding;
+pub mod grant;
 pub mod hostname;
 pub mod ip_list;
 pub mod name;
@@ -25,6 +26,7 @@ pub mod vhost;
 
 pub use error::{Error, FieldError};
 pub use finding::{Finding, Severity};
+pub use grant::{Grant, Role, RoleBinding, Scope};
 pub use hostname::Hostname;
 pub use ip_list::{Entry, IpList, IpListSource};
 pub use name::{Description, Name, Title};

@@ -1,11 +1,27 @@
 //! Who acts, and what acting is.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-/// Who is behind a call: today a token or the system itself; roles and scopes will come as data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Grant;
+
+/// Who is behind a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
-    Token { id: uuid::Uuid, name: String },
+    /// A person who has signed in.
+    User {
+        id: Uuid,
+        email: String,
+        session: Uuid,
+        grant: Arc<Grant>,
+    },
+    Token {
+        id: Uuid,
+        name: String,
+        grant: Arc<Grant>,
+    },
     System,
 }
 
@@ -13,17 +29,23 @@ impl Principal {
     /// As authors and audit rows show it.
     pub fn label(&self) -> String {
         match self {
+            Self::User { email, .. } => format!("user:{email}"),
             Self::Token { name, .. } => format!("token:{name}"),
             Self::System => "system".to_owned(),
         }
     }
 
-    /// By what limits and keys are counted: an id where there is one, since names of tokens may be used again.
-    pub fn identity(&self) -> String {
+    /// Of a person or token; they never share one.
+    pub fn id(&self) -> Option<Uuid> {
         match self {
-            Self::Token { id, .. } => id.to_string(),
-            Self::System => self.label(),
+            Self::User { id, .. } | Self::Token { id, .. } => Some(*id),
+            Self::System => None,
         }
+    }
+
+    /// By what limits, keys and ownership are counted: an id where there is one, since names may be used again.
+    pub fn identity(&self) -> String {
+        self.id().map_or_else(|| self.label(), |id| id.to_string())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::{Kind, Name, Revision};
 /// What came of a batch.
 #[derive(Clone, Debug)]
 pub enum Batched {
-    Staged(ChangeSet),
+    Staged(Box<ChangeSet>),
     Committed(Box<CommittedSet>),
 }
 
@@ -37,7 +37,7 @@ impl Service {
         let done = async {
             let staged = if operations.is_empty() { created.clone() } else { self.stage_all(caller, created.id, operations).await? };
             if !commit {
-                return Ok(Batched::Staged(staged));
+                return Ok(Batched::Staged(Box::new(staged)));
             }
             let committed = self.commit_change_set(caller, created.id, None, None).await;
             committed.map(Box::new).map(Batched::Committed).map_err(|error| by_operation(error, &targets))

@@ -231,7 +231,7 @@ impl Service {
         // What will decide; named so that every caller says it from the first day.
         let _ = (action, kind, name);
         match principal {
-            Principal::Token { .. } | Principal::System => Ok(()),
+            Principal::User { .. } | Principal::Token { .. } | Principal::System => Ok(()),
         }
     }
 

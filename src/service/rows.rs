@@ -15,7 +15,7 @@ use super::writer::About;
 use super::{Caller, entries};
 use crate::domain::diff::ChangeCounts;
 use crate::domain::revision::{ChangeType, ObjectChange, Origin, RevisionInfo};
-use crate::domain::{Kind, Principal, Revision};
+use crate::domain::{Kind, Revision};
 use crate::store::{AuditRow, Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
 
 /// Networks that an audit row names; the rest is counted.
@@ -85,14 +85,10 @@ impl Rows {
             let opened = change.opened.iter().take(AUDITED).map(|entry| entry.network.to_string()).collect();
             (Some(named(closed, change.closed.len())), Some(named(opened, change.opened.len())))
         };
-        let principal_id = match &caller.principal {
-            Principal::Token { id, .. } => Some(*id),
-            Principal::System => None,
-        };
         self.batch.audit.push(AuditRow {
             at,
             author: author(caller),
-            principal_id,
+            principal_id: caller.principal.id(),
             action: match change.change {
                 ChangeType::Created => "create",
                 ChangeType::Updated => "update",

@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Service;
-use crate::domain::Principal;
 use crate::domain::error::{Error, Result};
+use crate::domain::{Grant, Principal};
 use crate::store::{NewToken, Store, Token};
 
 /// The name of the first token.
@@ -72,7 +72,7 @@ impl Service {
     pub async fn authenticate(&self, bearer: &str) -> Result<Principal> {
         let tokens = self.inner.tokens.load();
         let token = tokens.find(bearer, self.now()).ok_or(Error::Unauthenticated)?;
-        Ok(Principal::Token { id: token.id, name: token.name.clone() })
+        Ok(Principal::Token { id: token.id, name: token.name.clone(), grant: Arc::new(Grant::admin()) })
     }
 
     /// Sees to it that there is an administrator's token. With `given` (20 to 200 visible ASCII characters), that one is registered, in

@@ -144,7 +144,7 @@ pub fn n(name: &str) -> Name {
 
 pub fn caller() -> Caller {
     Caller {
-        principal: Principal::Token { id: Uuid::from_u128(7), name: "tester".to_owned() },
+        principal: Principal::Token { id: Uuid::from_u128(7), name: "tester".to_owned(), grant: Arc::new(crate::domain::Grant::admin()) },
         request_id: "req-1".to_owned(),
         address: Some([192, 0, 2, 1].into()),
     }
@@ -152,7 +152,10 @@ pub fn caller() -> Caller {
 
 /// Somebody else.
 pub fn stranger() -> Caller {
-    Caller { principal: Principal::Token { id: Uuid::from_u128(8), name: "stranger".to_owned() }, ..caller() }
+    Caller {
+        principal: Principal::Token { id: Uuid::from_u128(8), name: "stranger".to_owned(), grant: Arc::new(crate::domain::Grant::admin()) },
+        ..caller()
+    }
 }
 
 pub fn vhost(name: &str, policy: &str) -> Value {
