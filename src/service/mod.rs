@@ -36,6 +36,8 @@ mod writer;
 
 pub use entries::MOST as MOST_ENTRIES;
 pub use judge::Engines;
+pub use object::Spec;
+pub use parse::{escape, merge, resource};
 use start::{Inner, Shared};
 
 /// Who asks, and by which request: goes into audit rows.
