@@ -37,7 +37,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure>
     let mut interrupts = Interrupts::new()?;
     let staged = remote::stage(&client, &tree.documents, &arguments.message, arguments.prune, &mut interrupts).await?;
     words::plan::lines(&staged.plan, printer).iter().for_each(|line| printer.line(line));
-    let good = plan::cannot(&client, &staged.plan, &tree.documents, printer).await;
+    let good = plan::cannot(&client, &staged.plan, &tree.documents).await;
     if good.is_err() || words::plan::empty(&staged.plan) {
         remote::discard(&client, staged.id).await;
         return good.map(|()| 0);

@@ -36,9 +36,11 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure>
             .ok_or_else(|| Failure::user("the server does not tell its newest revision"))?,
     };
     let objects = if revision > 0 { objects(&client, revision).await? } else { Vec::new() };
-    let files = tree::write::files(&objects);
+    let files =
+        tree::write::files(&objects).map_err(|error| Failure::user(error).hint("is the server of the same version as this program?"))?;
     let outcome = tree::write::compare(&arguments.folder, &files).map_err(Failure::user)?;
-    if !arguments.force && !(outcome.changed.is_empty() && outcome.foreign.is_empty()) {
+    let would_lose = !outcome.changed.is_empty() || !outcome.foreign.is_empty();
+    if would_lose && !arguments.force {
         let folder = arguments.folder.display();
         let mut text = format!("`{folder}` has what an export would lose, or what is not from one; nothing was written");
         for path in &outcome.changed {
@@ -80,7 +82,7 @@ async fn objects(client: &Client, revision: Revision) -> Result<Vec<Exported>, F
             if kind == Kind::IpList {
                 for mut item in client.all(&format!("/ip-lists/{name}/entries"), &at).await? {
                     if let Some(members) = item.as_object_mut() {
-                        members.shift_remove("expired");
+                        members.remove("expired");
                     }
                     entries.push(serde_json::from_value::<Entry>(item).map_err(|_| odd())?);
                 }

@@ -47,7 +47,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure>
     } else {
         words::plan::lines(plan, printer).iter().for_each(|line| printer.line(line));
     }
-    cannot(&client, plan, &tree.documents, printer).await?;
+    cannot(&client, plan, &tree.documents).await?;
     Ok(if words::plan::empty(plan) { 0 } else { CHANGES })
 }
 
@@ -58,9 +58,9 @@ fn unplaced(arguments: &Arguments, error: crate::domain::FieldError) -> super::t
 }
 
 /// Fails where the plan says that committing would be refused.
-pub async fn cannot(client: &Client, plan: &Plan, documents: &[Document], printer: &Printer) -> Result<(), Failure> {
+pub async fn cannot(client: &Client, plan: &Plan, documents: &[Document]) -> Result<(), Failure> {
     if !plan.conflicts.is_empty() {
-        return Err(remote::conflict(client, &plan.conflicts, printer).await);
+        return Err(remote::conflict(client, &plan.conflicts).await);
     }
     if words::plan::refused(plan) {
         let said: Vec<&str> = plan.engines.iter().map(|engine| engine.said.as_str()).filter(|said| !said.is_empty()).collect();

@@ -40,7 +40,6 @@ impl Printer {
     }
 
     /// Without colour, wherever it goes.
-    #[cfg(test)]
     pub fn plain() -> Self {
         Self { colour_out: false, colour_err: false }
     }

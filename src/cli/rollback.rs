@@ -47,7 +47,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure>
     let planned = interrupts.unless(client.post(&format!("{path}/plan"), &body)).await.ok_or_else(stopped)??;
     let (plan, _) = planned.typed::<Plan>()?;
     words::plan::lines(&plan, printer).iter().for_each(|line| printer.line(line));
-    plan::cannot(&client, &plan, &[], printer).await?;
+    plan::cannot(&client, &plan, &[]).await?;
     if words::plan::empty(&plan) {
         return Ok(0);
     }

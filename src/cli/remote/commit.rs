@@ -56,7 +56,7 @@ pub async fn commit(
             None => Err(unknown(staged)),
         },
         Err(refused) => {
-            let failure = no(client, refused, documents, printer).await;
+            let failure = no(client, refused, documents).await;
             discard(client, staged.id).await;
             Err(failure)
         }
@@ -90,21 +90,21 @@ fn unknown(staged: &Staged) -> Failure {
     ))
 }
 
-async fn no(client: &Client, refused: Refused, documents: &[Document], printer: &Printer) -> Failure {
+async fn no(client: &Client, refused: Refused, documents: &[Document]) -> Failure {
     let Some(problem) = refused.problem() else { return refused.into() };
     match refused.code() {
         "plan_changed" => {
             Failure::user("what was planned is not what committing would do by now: somebody else was faster; nothing was committed")
                 .hint("plan again, look at what is left, and apply that")
         }
-        "conflict" if !problem.conflicts.is_empty() => conflict(client, &problem.conflicts, printer).await,
+        "conflict" if !problem.conflicts.is_empty() => conflict(client, &problem.conflicts).await,
         _ if !problem.errors.is_empty() || problem.said.is_some() => faults::problem(documents, problem),
         _ => refused.into(),
     }
 }
 
 /// Who was faster, with what, and both sides.
-pub async fn conflict(client: &Client, conflicts: &[Conflict], printer: &Printer) -> Failure {
+pub async fn conflict(client: &Client, conflicts: &[Conflict]) -> Failure {
     let mut theirs: Vec<RevisionInfo> = Vec::new();
     let mut numbers: Vec<Revision> = conflicts.iter().map(|conflict| conflict.theirs_revision).filter(|number| *number > 0).collect();
     numbers.sort_unstable();
@@ -116,7 +116,7 @@ pub async fn conflict(client: &Client, conflicts: &[Conflict], printer: &Printer
             theirs.push(info);
         }
     }
-    let lines = words::diff::conflicts(conflicts, &theirs, printer);
+    let lines = words::diff::conflicts(conflicts, &theirs, &Printer::plain());
     Failure::user(format!("somebody else changed the same meanwhile; nothing was committed\n{}", lines.join("\n")))
         .hint("bring the tree to what should be there (`guard-proxy export` shows what is), and apply it again")
 }

@@ -1,5 +1,7 @@
 //! A tree, staged on the server and planned there.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -20,7 +22,7 @@ pub struct Staged {
 
 /// Takes a change set back. One that stays behind is seen by its author alone, and harmless: failing to discard it is no failure.
 pub async fn discard(client: &Client, id: Uuid) {
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(10), client.delete(&format!("/change-sets/{id}"))).await;
+    let _ = tokio::time::timeout(Duration::from_secs(10), client.delete(&format!("/change-sets/{id}"))).await;
 }
 
 /// Stages and plans. Where this fails or is interrupted, nothing stays on the server.
@@ -31,14 +33,18 @@ pub async fn stage(
     prune: bool,
     interrupts: &mut Interrupts,
 ) -> Result<Staged, Failure> {
-    // Not broken off: the change set would be there, and its id with nobody.
-    let (change_set, _) = client.post("/change-sets", &json!({ "message": message })).await?.typed::<ChangeSet>()?;
+    let stopped = || Failure::Interrupted("nothing was committed".to_owned());
+    let body = json!({ "message": message });
+    let mut begun = std::pin::pin!(client.post("/change-sets", &body));
+    let (answer, interrupted) = match interrupts.unless(&mut begun).await {
+        Some(answer) => (answer, false),
+        // Not broken off at once: the change set would be there, and its id with nobody.
+        None => (tokio::time::timeout(Duration::from_secs(5), begun).await.map_err(|_| stopped())?, true),
+    };
+    let (change_set, _) = answer?.typed::<ChangeSet>()?;
     let id = change_set.id;
     let work = plan_of(client, documents, id, prune);
-    let outcome = match interrupts.unless(work).await {
-        Some(outcome) => outcome,
-        None => Err(Failure::Interrupted("nothing was committed".to_owned())),
-    };
+    let outcome = if interrupted { None } else { interrupts.unless(work).await }.unwrap_or_else(|| Err(stopped()));
     if outcome.is_err() {
         discard(client, id).await;
     }

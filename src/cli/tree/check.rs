@@ -58,7 +58,7 @@ impl Findings {
 /// What the server would start from, were the object new: the fields merged onto nothing, as it merges them onto what it has.
 fn as_new(fields: &Map<String, Value>) -> Value {
     let mut fields = fields.clone();
-    fields.shift_remove("entries");
+    fields.remove("entries");
     let mut value = Value::Object(Map::new());
     crate::service::merge(&mut value, Value::Object(fields));
     value

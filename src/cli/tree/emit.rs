@@ -1,13 +1,15 @@
-//! JSON values -> YAML text: canonical, so that the same value is the same bytes, and such that people like to read and change it.
+//! Values -> YAML text: canonical, so that the same value is the same bytes, and such that people like to read and change it.
 //! What could be taken for something else is quoted; what comes out is read back as what went in, by our reader and by those of YAML 1.1.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use super::ordered::Ordered;
 
 /// A sequence of scalars is written on one line up to here.
 const WIDTH: usize = 100;
 
 /// A mapping as a document, with a newline at its end.
-pub fn document(members: &Map<String, Value>) -> String {
+pub fn document(members: &[(String, Ordered)]) -> String {
     let mut out = String::new();
     mapping(&mut out, members, 0);
     if out.is_empty() {
@@ -16,7 +18,7 @@ pub fn document(members: &Map<String, Value>) -> String {
     out
 }
 
-fn mapping(out: &mut String, members: &Map<String, Value>, indent: usize) {
+fn mapping(out: &mut String, members: &[(String, Ordered)], indent: usize) {
     for (number, (key, value)) in members.iter().enumerate() {
         // The first member of an item stands behind its dash.
         if number > 0 || !out.ends_with("- ") {
@@ -29,31 +31,31 @@ fn mapping(out: &mut String, members: &Map<String, Value>, indent: usize) {
 }
 
 /// What comes behind a key's colon.
-fn member(out: &mut String, value: &Value, indent: usize) {
+fn member(out: &mut String, value: &Ordered, indent: usize) {
     match value {
-        Value::Object(members) if !members.is_empty() => {
+        Ordered::Mapping(members) if !members.is_empty() => {
             out.push('\n');
             mapping(out, members, indent + 2);
         }
-        Value::Array(items) if !items.is_empty() => match on_one_line(items, indent) {
+        Ordered::Sequence(items) if !items.is_empty() => match on_one_line(items, indent) {
             Some(line) => line_end(out, &line),
             None => {
                 out.push('\n');
                 sequence(out, items, indent + 2);
             }
         },
-        Value::String(text) if wants_block(text) => block(out, text, indent + 2),
+        Ordered::Scalar(Value::String(text)) if wants_block(text) => block(out, text, indent + 2),
         other => line_end(out, &small(other)),
     }
 }
 
-fn sequence(out: &mut String, items: &[Value], indent: usize) {
+fn sequence(out: &mut String, items: &[Ordered], indent: usize) {
     for item in items {
         blanks(out, indent);
         out.push_str("- ");
         match item {
-            Value::Object(members) if !members.is_empty() => mapping(out, members, indent + 2),
-            Value::Array(inner) if !inner.is_empty() => {
+            Ordered::Mapping(members) if !members.is_empty() => mapping(out, members, indent + 2),
+            Ordered::Sequence(inner) if !inner.is_empty() => {
                 // A sequence in a sequence, which no resource has: flow style keeps it simple.
                 out.push_str(&flow(inner));
                 out.push('\n');
@@ -76,30 +78,26 @@ fn line_end(out: &mut String, text: &str) {
     out.push('\n');
 }
 
-/// Scalars and what is empty.
-fn small(value: &Value) -> String {
+/// Scalars and what is empty; anything else in flow style.
+fn small(value: &Ordered) -> String {
     match value {
-        Value::String(text) => scalar_text(text),
-        Value::Array(_) => flow(&[]),
-        other => other.to_string(),
+        Ordered::Scalar(Value::String(text)) => scalar_text(text),
+        Ordered::Scalar(other) => other.to_string(),
+        Ordered::Sequence(items) => flow(items),
+        Ordered::Mapping(members) => {
+            let members: Vec<String> = members.iter().map(|(key, value)| format!("{}: {}", scalar_text(key), small(value))).collect();
+            format!("{{{}}}", members.join(", "))
+        }
     }
 }
 
-fn flow(items: &[Value]) -> String {
-    let items: Vec<String> = items
-        .iter()
-        .map(|item| match item {
-            // JSON is YAML, where it is on one line.
-            Value::Object(_) | Value::Array(_) => item.to_string(),
-            other => small(other),
-        })
-        .collect();
-    format!("[{}]", items.join(", "))
+fn flow(items: &[Ordered]) -> String {
+    format!("[{}]", items.iter().map(small).collect::<Vec<_>>().join(", "))
 }
 
 /// A short sequence of scalars, as one line.
-fn on_one_line(items: &[Value], indent: usize) -> Option<String> {
-    if items.len() > 16 || items.iter().any(|item| item.is_object() || item.is_array()) {
+fn on_one_line(items: &[Ordered], indent: usize) -> Option<String> {
+    if items.len() > 16 || !items.iter().all(|item| matches!(item, Ordered::Scalar(_))) {
         return None;
     }
     let line = flow(items);
@@ -191,8 +189,15 @@ mod tests {
     use super::super::yaml;
     use super::*;
 
+    fn written(value: &Value) -> String {
+        match Ordered::from(value.clone()) {
+            Ordered::Mapping(members) => document(&members),
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn back(value: &Value) -> Value {
-        let text = document(value.as_object().unwrap());
+        let text = written(value);
         let mut documents = yaml::parse(&text).unwrap_or_else(|error| panic!("{error:?} in\n{text}"));
         assert_eq!(documents.len(), 1, "{text}");
         documents.remove(0).value
@@ -200,14 +205,14 @@ mod tests {
 
     #[test]
     fn people_like_to_read_it() {
-        let value = json!({
-            "kind": "policy", "name": "shop", "title": "Shop: the first", "mode": "block", "empty": {}, "never": [], "nothing": null,
+        let json = r#"{"kind": "policy", "name": "shop", "title": "Shop: the first", "mode": "block", "empty": {}, "never": [], "nothing": null,
             "paranoia": {"blocking": 1, "detection": 2}, "allowed_methods": ["GET", "HEAD"],
-            "custom_rules": [{"id": 190_001, "seclang": "SecRule ARGS \"@rx \\d\" \\\n    \"deny\""}, {"id": 190_002, "seclang": "x"}],
-            "labels": {"on": "off", "a/b": "1e3"}, "address": "192.0.2.1", "network": "192.0.2.0/24", "long": "x",
-        });
+            "custom_rules": [{"id": 190001, "seclang": "SecRule ARGS \"@rx \\d\" \\\n    \"deny\""}, {"id": 190002, "seclang": "x"}],
+            "labels": {"on": "off", "a/b": "1e3"}, "address": "192.0.2.1", "network": "192.0.2.0/24", "long": "x"}"#;
         let want = "kind: policy\nname: shop\ntitle: \"Shop: the first\"\nmode: block\nempty: {}\nnever: []\nnothing: null\nparanoia:\n  blocking: 1\n  detection: 2\nallowed_methods: [GET, HEAD]\ncustom_rules:\n  - id: 190001\n    seclang: |-\n      SecRule ARGS \"@rx \\d\" \\\n          \"deny\"\n  - id: 190002\n    seclang: x\nlabels:\n  \"on\": \"off\"\n  a/b: \"1e3\"\naddress: 192.0.2.1\nnetwork: 192.0.2.0/24\nlong: x\n";
-        assert_eq!(document(value.as_object().unwrap()), want);
+        let Ok(Ordered::Mapping(members)) = serde_json::from_str(json) else { panic!("not a mapping") };
+        assert_eq!(document(&members), want, "in the order that it came in");
+        let value: Value = serde_json::from_str(json).unwrap();
         assert_eq!(back(&value), value);
     }
 
@@ -302,7 +307,7 @@ mod tests {
         ];
         for text in texts {
             let value = json!({ "a": text, "b": [text, {"c": text}], text: 1 });
-            assert_eq!(back(&value), value, "{text:?}\n{}", document(value.as_object().unwrap()));
+            assert_eq!(back(&value), value, "{text:?}\n{}", written(&value));
         }
     }
 
@@ -328,7 +333,7 @@ mod tests {
         fn what_is_written_is_read_back(value in values()) {
             // Keys that are the same number are the same key for the reader.
             let value = json!({ "kind": value });
-            prop_assume!(yaml::parse(&document(value.as_object().unwrap())).is_ok() || !has_odd_keys(&value));
+            prop_assume!(yaml::parse(&written(&value)).is_ok() || !has_odd_keys(&value));
             prop_assert_eq!(back(&value), value);
         }
     }

@@ -10,6 +10,7 @@ pub mod document;
 pub mod emit;
 pub mod entries;
 pub mod fault;
+mod ordered;
 pub mod read;
 mod schema;
 pub mod write;

@@ -141,7 +141,7 @@ impl Reader {
             return Err(fault("", "invalid_type", "a document is a mapping: `kind`, `name` and the fields of the resource".to_owned()));
         };
         let kinds = "`policy`, `ip_list` or `vhost`";
-        let kind = match fields.shift_remove("kind") {
+        let kind = match fields.remove("kind") {
             Some(Value::String(text)) => [Kind::Policy, Kind::IpList, Kind::Vhost].into_iter().find(|kind| kind.as_str() == text),
             Some(_) => None,
             None => return Err(fault("", "missing_field", format!("`kind` is required: {kinds}"))),
@@ -160,7 +160,7 @@ impl Reader {
         }
         let mut entries_file = None;
         if kind == Kind::IpList
-            && let Some(given) = fields.shift_remove("entries_file")
+            && let Some(given) = fields.remove("entries_file")
         {
             if fields.contains_key("entries") {
                 return Err(fault("/entries_file", "conflict", "entries are either here or in a file, not both".to_owned()));

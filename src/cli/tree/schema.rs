@@ -48,7 +48,6 @@ pub fn json_schema() -> String {
             definitions.insert(name, schema);
         }
     }
-    definitions.sort_keys();
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Guard Proxy, policies as code",

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::document::collection;
+use super::ordered::{self, Ordered};
 use super::{emit, entries};
 use crate::domain::digest::sha256_hex;
-use crate::domain::{Entry, Kind};
+use crate::domain::{Entry, IpList, Kind, Policy, Vhost};
 
 /// The file with the digests.
 pub const DIGESTS: &str = ".guard-proxy-export";
@@ -29,25 +30,41 @@ pub struct Exported {
     pub entries: Vec<Entry>,
 }
 
-/// The files of these objects, by path.
-pub fn files(objects: &[Exported]) -> BTreeMap<String, String> {
+/// The files of these objects, by path. An object that has members that we do not know is refused: they would be lost.
+pub fn files(objects: &[Exported]) -> Result<BTreeMap<String, String>, String> {
     let mut files = BTreeMap::new();
     for Exported { kind, name, fields, entries } in objects {
-        let mut members = Map::new();
-        members.insert("kind".to_owned(), kind.as_str().into());
-        for (key, value) in fields {
-            if !matches!((key.as_str(), kind), ("meta", _) | ("entry_count" | "digest", Kind::IpList)) {
-                members.insert(key.clone(), value.clone());
-            }
+        let mut members = vec![("kind".to_owned(), Ordered::Scalar(kind.as_str().into()))];
+        let known =
+            ordered(*kind, fields).map_err(|error| format!("the server's {kind} `{name}` is not one that this version knows: {error}"))?;
+        if let Ordered::Mapping(known) = known {
+            members.extend(known);
         }
         if *kind == Kind::IpList {
             let (extension, text) = entries::file(entries);
-            members.insert("entries_file".to_owned(), format!("{name}.{extension}").into());
-            files.insert(format!("{}/{name}.{extension}", collection(*kind)), text);
+            let file = format!("{name}.{extension}");
+            files.insert(format!("{}/{file}", collection(*kind)), text);
+            members.push(("entries_file".to_owned(), Ordered::Scalar(file.into())));
         }
         files.insert(format!("{}/{name}.yaml", collection(*kind)), emit::document(&members));
     }
-    files
+    Ok(files)
+}
+
+/// What is configured of an object, in the order in which its type has its fields, without what the server adds.
+fn ordered(kind: Kind, fields: &Map<String, Value>) -> serde_json::Result<Ordered> {
+    let mut fields = fields.clone();
+    fields.remove("meta");
+    if kind == Kind::IpList {
+        fields.remove("entry_count");
+        fields.remove("digest");
+    }
+    let value = Value::Object(fields);
+    match kind {
+        Kind::Policy => ordered::of(&serde_json::from_value::<Policy>(value)?),
+        Kind::IpList => ordered::of(&serde_json::from_value::<IpList>(value)?),
+        Kind::Vhost => ordered::of(&serde_json::from_value::<Vhost>(value)?),
+    }
 }
 
 /// What writing would do to a folder.
