@@ -4,6 +4,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use guard_proxy::compile::{compile, sample};
+use guard_proxy::domain::Snapshot;
+use guard_proxy::plan;
 use guard_proxy::render::{Bundle, render};
 
 const RUNS: usize = 21;
@@ -25,6 +27,17 @@ fn main() {
         bundle.files["haproxy.cfg"].len(),
         bundle.files.values().map(|f| f.len()).sum::<usize>()
     );
+    let after = one_change(&snapshot);
+    let changed = render(&compile(&after, &node, now), &node, Some(&bundle)).expect("renders");
+    measure("plan, one change: objects and files", || (plan::diff(&snapshot, &after, None), plan::files(Some(&bundle), &changed)));
+    measure("plan, one change: lanes, vhosts, cost", || {
+        (plan::lanes(Some(&bundle), &changed), plan::affected(Some(&bundle), &changed), plan::cost(Some(&bundle), &changed))
+    });
+    measure("plan, one change: risk", || plan::risk(&snapshot, &after, Some([192, 0, 2, 7].into()), now));
+    let nothing = render(&compile(&Default::default(), &node, now), &node, None).expect("renders");
+    measure("plan, all is new: objects and files", || {
+        (plan::diff(&Default::default(), &after, None), plan::files(Some(&nothing), &changed))
+    });
     for _ in 0..3 {
         println!("haproxy -c {:?}", check(&bundle));
     }
@@ -40,6 +53,17 @@ fn main() {
     snapshot.ip_lists.insert(list.list.spec.name.clone(), list);
     let desired = measure("compile, one long list", || compile(&snapshot, &node, now));
     measure("render, one long list", || render(&desired, &node, None).expect("renders"));
+}
+
+/// A server of a vhost in the middle gets another weight, and its WebSockets are let through.
+fn one_change(snapshot: &Snapshot) -> Snapshot {
+    let mut after = snapshot.clone();
+    let name = after.vhosts.keys().nth(after.vhosts.len() / 2).expect("a vhost").clone();
+    let mut vhost = after.vhosts[&name].as_ref().clone();
+    vhost.spec.upstream.servers[0].weight = 7;
+    vhost.spec.websocket = true;
+    after.put_vhost(vhost.into());
+    after
 }
 
 fn measure<T>(what: &str, mut run: impl FnMut() -> T) -> T {

@@ -4,6 +4,7 @@
 //! - [`seclang`]: custom rules: lexer, parser, allow-list. Pure.
 //! - [`compile`]: snapshot -> desired state of the data plane, and which lane a change needs. Pure.
 //! - [`render`]: desired state -> bundle of files, through minijinja. Pure.
+//! - [`plan`]: what differs between two states, and what bringing it does: objects, files, lanes, cost, risk. Pure.
 //! - [`store`]: PostgreSQL; all SQL.
 //! - [`dataplane`]: HAProxy, guard-spoa and files: a bundle goes in, a report comes out.
 //! - [`service`]: use cases: authorize, validate, write, audit.
@@ -11,7 +12,7 @@
 //! - [`api`]: HTTP, and nothing but HTTP.
 //! - [`config`], [`telemetry`], [`cli`]: settings, logs and metrics, commands.
 //!
-//! Arrows point one way: `domain <- {seclang <- compile <- render, store, dataplane} <- service <- reconcile <- api <- cli`;
+//! Arrows point one way: `domain <- {seclang <- compile <- render <- plan, store, dataplane} <- service <- reconcile <- api <- cli`;
 //! a test scans for arrows that run back.
 
 pub mod api;
@@ -20,6 +21,7 @@ pub mod compile;
 pub mod config;
 pub mod dataplane;
 pub mod domain;
+pub mod plan;
 pub mod reconcile;
 pub mod render;
 pub mod seclang;

@@ -6,21 +6,25 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 use super::codes::Code;
 use super::json;
 use super::problem::Problem;
 use super::state::ApiState;
+use crate::domain::{Revision, Snapshot};
 use crate::service::Caller;
 
 /// At most so much is read of a body, but for entries of IP lists.
 pub const BODY_LIMIT: usize = 1 << 20;
+/// The same for whole trees and many operations.
+pub const TREE_LIMIT: usize = 64 << 20;
 /// The same for entries of IP lists.
 pub const ENTRIES_LIMIT: usize = 32 << 20;
 
@@ -75,6 +79,46 @@ impl<T: DeserializeOwned + Send> FromRequestParts<ApiState> for Query<T> {
     }
 }
 
+/// Which state is read.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ViewParams {
+    /// As if this change set of yours were committed to its base.
+    pub change_set: Option<Uuid>,
+    /// As it was at this revision.
+    #[param(minimum = 0)]
+    pub revision: Option<Revision>,
+}
+
+impl ViewParams {
+    /// The newest state, unless another is asked for.
+    pub async fn snapshot(&self, state: &ApiState, caller: &Caller) -> Result<Arc<Snapshot>, Problem> {
+        match (self.change_set, self.revision) {
+            (None, None) => Ok(state.service.head()),
+            (Some(id), None) => Ok(state.service.snapshot_of_change_set(caller, id).await?),
+            (None, Some(revision)) => Ok(state.service.snapshot_at(caller, revision).await?),
+            (Some(_), Some(_)) => Err(Problem::query("change_set, revision: only one of them")),
+        }
+    }
+}
+
+/// Who reads configuration, and of which state.
+pub struct Reader {
+    pub asker: Asker,
+    pub snapshot: Arc<Snapshot>,
+}
+
+impl FromRequestParts<ApiState> for Reader {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let asker = Asker::from_request_parts(parts, state).await?;
+        let Query(view) = Query::<ViewParams>::from_request_parts(parts, state).await?;
+        let snapshot = view.snapshot(state, &asker).await?;
+        Ok(Self { asker, snapshot })
+    }
+}
+
 /// No query parameters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,16 +145,51 @@ pub struct WriteParams {
     /// The revision's message: why. One line.
     #[param(max_length = 500)]
     pub message: Option<String>,
+    /// Stage it in this change set of yours instead of committing it. Preconditions are then about what the change set shows.
+    pub change_set: Option<Uuid>,
+}
+
+/// What commits of several objects take.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CommitParams {
+    /// Answer only when the change is live (200, 201), was refused by an engine (422), or the time is over (202).
+    #[param(inline)]
+    pub wait: Option<WaitFor>,
+    /// Seconds to wait at most.
+    #[param(minimum = 1, maximum = 120, default = 30)]
+    pub wait_timeout_s: Option<u64>,
+}
+
+impl CommitParams {
+    /// How long to wait, where that was asked for.
+    pub fn waiting(&self) -> Result<Option<Duration>, Problem> {
+        waiting(self.wait, self.wait_timeout_s)
+    }
+}
+
+fn waiting(wait: Option<WaitFor>, seconds: Option<u64>) -> Result<Option<Duration>, Problem> {
+    match (wait, seconds) {
+        (None, Some(_)) => Err(Problem::query("wait_timeout_s: only together with wait=live")),
+        (_, Some(seconds)) if !(1..=120).contains(&seconds) => Err(Problem::query("wait_timeout_s: 1 to 120 is allowed")),
+        (None, None) => Ok(None),
+        (Some(WaitFor::Live), seconds) => Ok(Some(Duration::from_secs(seconds.unwrap_or(30)))),
+    }
 }
 
 impl WriteParams {
+    /// How long to wait, where that was asked for.
+    pub fn waiting(&self) -> Result<Option<Duration>, Problem> {
+        waiting(self.wait, self.wait_timeout_s)
+    }
+
     /// Checks what types do not say.
     pub fn check(&self) -> Result<(), Problem> {
-        match self.wait_timeout_s {
-            Some(_) if self.wait.is_none() => return Err(Problem::query("wait_timeout_s: only together with wait=live")),
-            Some(seconds) if !(1..=120).contains(&seconds) => return Err(Problem::query("wait_timeout_s: 1 to 120 is allowed")),
-            _ => {}
+        if self.change_set.is_some() && (self.wait.is_some() || self.message.is_some()) {
+            return Err(Problem::query("wait, message: belong to the commit of the change set, not to what is staged"));
         }
+        self.waiting()?;
         match &self.message {
             Some(text) if text.chars().count() > 500 || text.chars().any(char::is_control) => {
                 Err(Problem::query("message: at most 500 characters, no control characters"))
@@ -180,6 +259,50 @@ impl FromRequest<ApiState> for MergePatch {
     async fn from_request(request: Request, _: &ApiState) -> Result<Self, Problem> {
         object(request, MERGE_PATCH).await.map(Self)
     }
+}
+
+/// A JSON body of at most 64 MiB, parsed beside the threads that answer others; an absent one is an empty object.
+pub struct Document<T>(pub T);
+
+impl<T: DeserializeOwned + Send + 'static> FromRequest<ApiState> for Document<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, _: &ApiState) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        plain(&parts.headers)?;
+        let given = parts.headers.contains_key(CONTENT_TYPE);
+        if given {
+            require_media_type(&parts.headers, JSON)?;
+        }
+        let bytes = read(&parts.headers, body, TREE_LIMIT).await?;
+        if bytes.is_empty() {
+            return Ok(Self(crate::service::typed(&Value::Object(Default::default()))?));
+        }
+        if !given {
+            return Err(unsupported(JSON));
+        }
+        off_thread(bytes, |bytes| Ok(crate::service::typed(&json::parse(bytes)?)?)).await.map(Self)
+    }
+}
+
+/// What is compressed is not what it says it is; RFC 9110 15.5.16: the answer tells what would be taken.
+pub fn plain(headers: &http::HeaderMap) -> Result<(), Problem> {
+    if headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let problem = Problem::new(Code::UnsupportedMediaType, "bodies are taken as they are, without a Content-Encoding");
+    Err(problem.header(ACCEPT_ENCODING, http::HeaderValue::from_static("identity")))
+}
+
+/// Parses a large body beside the threads that answer others.
+pub async fn off_thread<T: Send + 'static>(
+    bytes: Bytes,
+    parse: impl FnOnce(&[u8]) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    if bytes.len() < 64 << 10 {
+        return parse(&bytes);
+    }
+    let task = tokio::task::spawn_blocking(move || parse(&bytes));
+    task.await.unwrap_or_else(|error| Err(Problem::internal(format!("parsing ended early: {error}"))))
 }
 
 /// `meta` is read-only: accepted and ignored, so that what was read can be edited and written back.

@@ -13,6 +13,7 @@ mod json;
 pub mod metrics;
 pub mod openapi;
 mod openapi_schemas;
+mod operations;
 mod page;
 mod problem;
 mod representation;

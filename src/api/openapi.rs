@@ -31,6 +31,7 @@ pub fn base() -> OpenApi {
         ("vhosts", "Protected sites: hostnames, upstream, policy, access."),
         ("policies", "How the WAF treats requests: mode, paranoia levels, thresholds, exclusions, custom rules."),
         ("ip-lists", "Named sets of networks, used by vhosts to deny, allow only, or trust."),
+        ("change-sets", "Staged writes against a base revision, seen by their author alone; plans of what committing would do."),
         ("revisions", "Immutable, numbered snapshots of the whole intended state."),
         ("deployments", "Bringing a revision to the nodes."),
         ("status", "What is live, what has been seen to be, and what moves."),
@@ -94,7 +95,7 @@ fn names(mut text: String) -> String {
         text = text.replace(&format!("Elements_{element}Representation"), &format!("{element}List"));
     }
     text = text.replace("Page_EntryRepresentation", "EntryPage").replace("Page_RevisionInfo", "RevisionPage");
-    text.replace("Feed_Deployment", "DeploymentPage")
+    text.replace("Feed_Deployment", "DeploymentPage").replace("Feed_ChangeSet", "ChangeSetPage")
 }
 
 /// What the callers of an operation must know that no handler says.
@@ -104,7 +105,8 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
     }
     let public = guard::PUBLIC.contains(&path);
     let writes = matches!(method, "put" | "patch" | "post" | "delete");
-    let conditional = matches!(method, "put" | "patch" | "delete");
+    let configures = !path.starts_with("/api/v1/change-sets");
+    let conditional = configures && matches!(method, "put" | "patch" | "delete");
     let body = operation.get("requestBody").is_some();
     let tagged = path.starts_with("/api/v1/vhosts/") || path.starts_with("/api/v1/policies/") || path.starts_with("/api/v1/ip-lists/");
     let reads_one = method == "get" && operation["responses"].get("304").is_some() && !public;
@@ -112,7 +114,7 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
     if conditional {
         parameter(operation, "If-Match", "The ETag that was read, or `*`. Wanted to change what exists.");
     }
-    if method == "put" && !path.ends_with("/entries") {
+    if conditional && method == "put" && !path.ends_with("/entries") {
         parameter(operation, "If-None-Match", "`*`: create only.");
     }
     if reads_one {

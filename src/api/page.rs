@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::extract::ViewParams;
 use super::problem::Problem;
 use super::representation::{Resource, json, represent};
 use super::state::ApiState;
@@ -107,6 +108,7 @@ pub struct Common<'a> {
     pub q: Option<String>,
     pub updated_at_gte: Option<OffsetDateTime>,
     pub updated_at_lt: Option<OffsetDateTime>,
+    pub view: ViewParams,
 }
 
 /// The query parameters of one list.
@@ -150,6 +152,11 @@ macro_rules! list_params {
             /// Only what was last changed before.
             #[serde(with = "time::serde::rfc3339::option")]
             pub updated_at_lt: Option<time::OffsetDateTime>,
+            /// As if this change set of yours were committed to its base.
+            pub change_set: Option<uuid::Uuid>,
+            /// As it was at this revision.
+            #[param(minimum = 0)]
+            pub revision: Option<$crate::domain::Revision>,
             $($(#[$own_doc])* pub $own: $type,)*
         }
 
@@ -162,6 +169,7 @@ macro_rules! list_params {
                     q: self.q.as_ref().filter(|q| !q.is_empty()).map(|q| q.to_lowercase()),
                     updated_at_gte: self.updated_at_gte,
                     updated_at_lt: self.updated_at_lt,
+                    view: $crate::api::extract::ViewParams { change_set: self.change_set, revision: self.revision },
                 })
             }
         }
@@ -170,13 +178,13 @@ macro_rules! list_params {
 pub(crate) use list_params;
 
 /// Answers a list. Sorted by name, a page costs what it holds, and a filter one look at each object; other sorts select, not sort, the rest.
-pub fn list<L: ListParams>(state: &ApiState, caller: &Caller, params: &L) -> Result<Response, Problem> {
+pub async fn list<L: ListParams>(state: &ApiState, caller: &Caller, params: &L) -> Result<Response, Problem> {
     let kind = L::Resource::KIND.as_str();
     state.service.authorize(&caller.principal, Action::Read, kind, None)?;
     params.check()?;
     let common = params.common()?;
     let bound = binding(kind, params)?;
-    let snapshot = state.service.head();
+    let snapshot = common.view.snapshot(state, caller).await?;
     let all = L::Resource::all(&snapshot);
     let selection = Selection { params, common: &common, all };
     let (held, total) = match common.sort {

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::codes::Code;
 use super::etag;
+use crate::domain::diff::Conflict;
 use crate::domain::{Error, FieldError, Name, Revision};
 
 /// At most so many faults are listed in one problem.
@@ -61,6 +62,10 @@ pub struct Members {
     /// `refused` while waiting: the revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
+    /// `conflict` of a change set: both sides of each, at most 100.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
+    pub conflicts: Vec<Conflict>,
 }
 
 /// A problem (RFC 9457).
@@ -135,6 +140,14 @@ impl Problem {
     /// The 1-based line of the fault, of what could not be parsed.
     pub fn line(&self) -> Option<u32> {
         self.0.members.line.and_then(|line| u32::try_from(line).ok())
+    }
+
+    /// Puts a place before the pointers of all faults.
+    pub fn inside(mut self, place: &str) -> Self {
+        for error in &mut self.0.errors {
+            error.pointer.insert_str(0, place);
+        }
+        self
     }
 
     pub fn errors(mut self, mut errors: Vec<FieldError>) -> Self {
@@ -231,6 +244,9 @@ impl From<Error> for Problem {
             Error::Invalid(errors) if !errors.is_empty() && errors.iter().all(|e| e.code == "taken") => {
                 Self::new(Code::Taken, errors[0].detail.clone()).errors(errors)
             }
+            Error::Invalid(errors) if matches!(errors.as_slice(), [one] if one.code == "prune_all") => {
+                Self::new(Code::PruneAll, errors[0].detail.clone()).errors(errors)
+            }
             Error::Invalid(errors) => Self::invalid(errors),
             Error::EngineRefused { engine, said, errors } => {
                 let all = |code: &str| !errors.is_empty() && errors.iter().all(|e| e.code == code);
@@ -276,6 +292,11 @@ impl From<Error> for Problem {
             Error::Unauthenticated => Self::new(Code::Unauthenticated, detail),
             Error::Forbidden => Self::new(Code::Forbidden, detail),
             Error::Conflict(_) => Self::new(Code::Conflict, detail),
+            Error::MergeConflict(mut conflicts) => {
+                conflicts.truncate(MOST_ERRORS);
+                Self::new(Code::Conflict, detail).with(|members| members.conflicts = conflicts)
+            }
+            Error::PlanChanged => Self::new(Code::PlanChanged, detail),
             Error::Unavailable(_) => Self::new(Code::Unavailable, detail),
             Error::Internal(internal) => Self::internal(internal),
         }

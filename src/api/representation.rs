@@ -58,7 +58,7 @@ pub trait Resource: Serialize + ToSchema + Send + Sync + Sized + 'static {
 
     fn all(snapshot: &Snapshot) -> &BTreeMap<Name, Arc<Self::Held>>;
     /// Authorizes, too.
-    fn read(service: &Service, caller: &Caller, name: &str) -> Result<Arc<Self::Held>, Error>;
+    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Self::Held>, Error>;
     fn versioned(held: &Self::Held) -> &Versioned<Self>;
     fn extra(state: &ApiState, held: &Self::Held) -> Self::Extra;
     /// Takes read-only members off what a caller wrote.
@@ -80,8 +80,8 @@ impl Resource for Vhost {
     fn all(snapshot: &Snapshot) -> &BTreeMap<Name, Arc<Self::Held>> {
         &snapshot.vhosts
     }
-    fn read(service: &Service, caller: &Caller, name: &str) -> Result<Arc<Self::Held>, Error> {
-        service.vhost(caller, name)
+    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Self::Held>, Error> {
+        service.vhost(caller, snapshot, name)
     }
     fn versioned(held: &Self::Held) -> &Versioned<Self> {
         held
@@ -103,8 +103,8 @@ impl Resource for Policy {
     fn all(snapshot: &Snapshot) -> &BTreeMap<Name, Arc<Self::Held>> {
         &snapshot.policies
     }
-    fn read(service: &Service, caller: &Caller, name: &str) -> Result<Arc<Self::Held>, Error> {
-        service.policy(caller, name)
+    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Self::Held>, Error> {
+        service.policy(caller, snapshot, name)
     }
     fn versioned(held: &Self::Held) -> &Versioned<Self> {
         held
@@ -136,8 +136,8 @@ impl Resource for IpList {
     fn all(snapshot: &Snapshot) -> &BTreeMap<Name, Arc<Self::Held>> {
         &snapshot.ip_lists
     }
-    fn read(service: &Service, caller: &Caller, name: &str) -> Result<Arc<Self::Held>, Error> {
-        service.ip_list(caller, name)
+    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Self::Held>, Error> {
+        service.ip_list(caller, snapshot, name)
     }
     fn versioned(held: &Self::Held) -> &Versioned<Self> {
         &held.list

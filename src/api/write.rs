@@ -5,20 +5,23 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderName, HeaderValue, LOCATION};
+use http::header::{HeaderName, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::codes::Code;
 use super::etag;
-use super::extract::{Asker, Query, WriteParams};
+use super::extract::{Asker, Query, WriteParams, plain};
 use super::problem::Problem;
 use super::state::ApiState;
-use crate::domain::{Error, Revision};
+use crate::domain::deployment::Deployment;
+use crate::domain::{Error, Revision, Snapshot};
 use crate::service::{Operation, Precondition, Waited, Written};
 
 pub const REVISION: HeaderName = HeaderName::from_static("guard-proxy-revision");
+pub const CHANGE_SET: HeaderName = HeaderName::from_static("guard-proxy-change-set");
 pub const LIVE_REVISION: HeaderName = HeaderName::from_static("guard-proxy-live-revision");
 
 /// What every write comes with.
@@ -26,6 +29,8 @@ pub struct Write {
     pub asker: Asker,
     pub params: WriteParams,
     pub headers: HeaderMap,
+    /// What the change set showed when the request came.
+    staged: Option<Arc<Snapshot>>,
 }
 
 impl FromRequestParts<ApiState> for Write {
@@ -34,14 +39,14 @@ impl FromRequestParts<ApiState> for Write {
         let asker = Asker::from_request_parts(parts, state).await?;
         let Query(params) = Query::<WriteParams>::from_request_parts(parts, state).await?;
         params.check()?;
-        // What is compressed is not what it says it is; RFC 9110 15.5.16: the answer tells what would be taken.
-        if parts.method != http::Method::DELETE
-            && parts.headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-        {
-            let problem = Problem::new(Code::UnsupportedMediaType, "bodies are taken as they are, without a Content-Encoding");
-            return Err(problem.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+        if parts.method != http::Method::DELETE {
+            plain(&parts.headers)?;
         }
-        Ok(Self { asker, params, headers: parts.headers.clone() })
+        let staged = match params.change_set {
+            Some(id) => Some(state.service.snapshot_of_change_set(&asker, id).await?),
+            None => None,
+        };
+        Ok(Self { asker, params, headers: parts.headers.clone(), staged })
     }
 }
 
@@ -55,10 +60,17 @@ pub fn current<T: serde::Serialize>(revision: Revision, representation: &T) -> O
 /// A write that is committed, and how waiting went.
 pub struct Committed {
     pub written: Written,
+    /// Where it is staged, if it is not committed.
+    change_set: Option<Uuid>,
     waited: Option<Waited>,
 }
 
 impl Write {
+    /// The state that the write is about.
+    pub fn snapshot(&self, state: &ApiState) -> Arc<Snapshot> {
+        self.staged.clone().unwrap_or_else(|| state.service.head())
+    }
+
     pub fn precondition(&self, current: impl FnOnce() -> Option<Revision>) -> Result<Precondition, Problem> {
         etag::precondition(&self.headers, current)
     }
@@ -73,27 +85,32 @@ impl Write {
     ) -> Result<Committed, Problem> {
         let (service, caller) = (state.service.clone(), self.asker.0.clone());
         let message = self.params.message.clone().unwrap_or_default();
-        let task = tokio::spawn(async move { service.write(&caller, operation, precondition, &message).await });
+        let change_set = self.params.change_set;
+        let task = tokio::spawn(async move {
+            match change_set {
+                Some(id) => service.stage(&caller, id, operation, precondition).await,
+                None => service.write(&caller, operation, precondition, &message).await,
+            }
+        });
         let written = match task.await {
             Ok(Ok(written)) => written,
             Ok(Err(error)) => return Err(stale(error, precondition, current)),
             Err(error) => return Err(Problem::internal(format!("a write ended early: {error}"))),
         };
-        let waited = match self.params.wait {
-            None => None,
-            Some(_) => {
-                let timeout = Duration::from_secs(self.params.wait_timeout_s.unwrap_or(30));
-                Some(state.service.wait_live(written.revision, timeout).await)
-            }
-        };
-        if let Some(Waited::Refused { deployment }) = waited {
-            let revision = written.revision;
-            return Err(
-                Error::RevisionRefused { revision, deployment: deployment.id, said: deployment.said, errors: deployment.errors }.into()
-            );
-        }
-        Ok(Committed { written, waited })
+        let waited = wait(state, self.params.waiting()?, written.revision).await?;
+        Ok(Committed { written, change_set, waited })
     }
+}
+
+/// Waits for a revision, where that was asked for.
+pub async fn wait(state: &ApiState, timeout: Option<Duration>, revision: Revision) -> Result<Option<Waited>, Problem> {
+    let Some(timeout) = timeout else { return Ok(None) };
+    let waited = state.service.wait_live(revision, timeout).await;
+    if let Waited::Refused { deployment } = waited {
+        let Deployment { id, said, errors, .. } = *deployment;
+        return Err(Error::RevisionRefused { revision, deployment: id, said, errors }.into());
+    }
+    Ok(Some(waited))
 }
 
 /// 412 goes with the representation as it is now.
@@ -114,7 +131,7 @@ fn stale(error: Error, precondition: Precondition, current: impl FnOnce() -> Opt
 impl Committed {
     /// The status of the answer: 202 where waiting ended before the revision was live.
     pub fn status(&self, done: StatusCode) -> StatusCode {
-        if matches!(self.waited, Some(Waited::NotYet { .. })) { StatusCode::ACCEPTED } else { done }
+        status(self.waited.as_ref(), done)
     }
 
     pub fn status_of_put(&self) -> StatusCode {
@@ -123,21 +140,43 @@ impl Committed {
 
     /// Adds what every answer to a write tells.
     pub fn finish(&self, mut response: Response, location: Option<&str>) -> Response {
-        let headers = response.headers_mut();
-        headers.insert(REVISION, HeaderValue::from(self.written.revision));
-        let location = match &self.waited {
-            Some(Waited::Live { live_revision }) => {
-                headers.insert(LIVE_REVISION, HeaderValue::from(*live_revision));
-                location.filter(|_| self.written.created).map(str::to_owned)
+        let location = location.filter(|_| self.written.created);
+        match self.change_set.and_then(|id| HeaderValue::try_from(id.to_string()).ok()) {
+            Some(id) => {
+                response.headers_mut().insert(CHANGE_SET, id);
+                locate(&mut response, location);
+                response
             }
-            Some(Waited::NotYet { deployment: Some(id) }) => Some(format!("/api/v1/deployments/{id}")),
-            Some(Waited::NotYet { deployment: None }) => Some(format!("/api/v1/revisions/{}", self.written.revision)),
-            _ => location.filter(|_| self.written.created).map(str::to_owned),
-        };
-        if let Some(value) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
-            headers.insert(LOCATION, value);
+            None => finish(response, self.written.revision, self.waited.as_ref(), location),
         }
-        response
+    }
+}
+
+/// The status of the answer: 202 where waiting ended before the revision was live.
+pub fn status(waited: Option<&Waited>, done: StatusCode) -> StatusCode {
+    if matches!(waited, Some(Waited::NotYet { .. })) { StatusCode::ACCEPTED } else { done }
+}
+
+/// Adds what every answer to a commit tells.
+pub fn finish(mut response: Response, revision: Revision, waited: Option<&Waited>, location: Option<&str>) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(REVISION, HeaderValue::from(revision));
+    match waited {
+        Some(Waited::NotYet { deployment: Some(id) }) => locate(&mut response, Some(&format!("/api/v1/deployments/{id}"))),
+        Some(Waited::NotYet { deployment: None }) => locate(&mut response, Some(&format!("/api/v1/revisions/{revision}"))),
+        waited => {
+            if let Some(Waited::Live { live_revision }) = waited {
+                headers.insert(LIVE_REVISION, HeaderValue::from(*live_revision));
+            }
+            locate(&mut response, location);
+        }
+    }
+    response
+}
+
+pub fn locate(response: &mut Response, location: Option<&str>) {
+    if let Some(value) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
+        response.headers_mut().insert(LOCATION, value);
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Arguments {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// What the revision is for, at most 500 characters
+    /// What the revision is for, at most 2,000 characters
     #[arg(long, default_value = "guard-proxy apply", value_name = "TEXT")]
     message: String,
     /// Seconds to wait until it is live

@@ -184,7 +184,7 @@ impl Running {
     /// Waits until the newest revision is live.
     pub async fn wait_live(&self, patience: Duration) -> Result<(), Failure> {
         let head = self.service.head().revision;
-        match self.service.wait_all_live(head, patience).await {
+        match self.service.wait_live(head, patience).await {
             Waited::Live { .. } => Ok(()),
             Waited::Refused { deployment } => {
                 let said = serde_json::to_string_pretty(&deployment).context("a deployment")?;

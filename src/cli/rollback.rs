@@ -24,7 +24,7 @@ pub struct Arguments {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// What the new revision is for, at most 500 characters
+    /// What the new revision is for, at most 2,000 characters
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
     /// Seconds to wait until it is live

@@ -289,7 +289,9 @@ async fn preflight(inner: &Inner, bundle: &Bundle, live: Option<&Release>, befor
         return Ok(((), if tried == 0 { "no new address".to_owned() } else { format!("{tried} new addresses can be bound") }));
     }
     let said: Vec<String> = taken.iter().map(|(address, error)| format!("{address} cannot be bound: {error}")).collect();
-    Err(Stop::Refused { said: bounded(&said.join("; ")), errors: vec![] })
+    // Where the node listens is a setting: no object is to blame.
+    let errors = taken.iter().zip(&said).map(|(_, said)| FieldError::new("/node/binds", "taken", said.clone())).collect();
+    Err(Stop::Refused { said: bounded(&said.join("; ")), errors })
 }
 
 async fn reload_to(inner: &Inner, running: &mut Running, bundle: &Bundle, before: &Processes) -> Result<((), String), Stop> {

@@ -215,6 +215,20 @@ impl Node {
         }
     }
 
+    /// Judges a whole bundle: each rule set, then the structure. The first that is refused is told.
+    pub async fn validate(&self, bundle: &Bundle) -> Verdict {
+        for ruleset in bundle.rulesets.values() {
+            if self.inner.validator.accepted.has(ruleset) {
+                continue;
+            }
+            match self.validate_ruleset(ruleset).await {
+                Verdict::Accepted { .. } => self.inner.validator.accepted.add(ruleset),
+                verdict => return verdict,
+            }
+        }
+        self.validate_structure(bundle).await
+    }
+
     /// Brings `bundle` to the engines: stage, validate, load rule sets, publish, runtime or reload, verify; on failure the last good
     /// release is restored. `previous` is what was live, if this process knows; without it every vhost counts as touched. What the engines run
     /// is read from them either way, so that applying what is live already is cheap and mends what has drifted.

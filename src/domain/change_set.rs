@@ -70,7 +70,7 @@ pub struct ChangeSet {
     /// Committed: the revision it became, or the one that was the newest when it changed nothing. Refused: the revision it was.
     #[schema(required)]
     pub revision: Option<Revision>,
-    /// Only of a refused one.
+    /// Of one that was refused: why. Stays while it is mended, until it is committed.
     #[schema(required)]
     pub refusal: Option<Refusal>,
 }

@@ -76,7 +76,7 @@ pub struct Conflict {
     /// JSON pointer of the element of a keyed array (`/custom_rules/190001`) or entry (`/entries/192.0.2.0~124`); empty for the object
     /// itself.
     pub element: String,
-    /// JSON pointers into the object or element that both changed, or that one changed of what the other deleted.
+    /// JSON pointers into the object or element that both changed; where they changed different ones, or one deleted it, all of them.
     pub fields: Vec<String>,
     /// As both found it; null where it was not there.
     #[schema(required, value_type = Option<Object>)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::diff::Conflict;
 use super::{Kind, Name};
 
 /// One fault in what a caller sent.
@@ -54,6 +55,12 @@ pub enum Error {
     Forbidden,
     #[error("{0}")]
     Conflict(String),
+    /// What a change set holds was changed since its base.
+    #[error("{} object(s) or element(s) were changed by somebody else, too: look at `conflicts`, mend the change set and rebase it", .0.len())]
+    MergeConflict(Vec<Conflict>),
+    /// The plan that somebody said yes to is no longer what would happen.
+    #[error("what committing would do is no longer what the plan said: make a new plan and look at it")]
+    PlanChanged,
     /// Something this needs is away (database, engine); trying again may help.
     #[error("{0}")]
     Unavailable(String),

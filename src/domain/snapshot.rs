@@ -26,6 +26,19 @@ impl Kind {
             Self::IpList => "ip_list",
         }
     }
+
+    /// In paths, and in pointers from the root.
+    pub fn collection(self) -> &'static str {
+        match self {
+            Self::Vhost => "vhosts",
+            Self::Policy => "policies",
+            Self::IpList => "ip-lists",
+        }
+    }
+
+    pub fn of_collection(text: &str) -> Option<Self> {
+        [Self::Vhost, Self::Policy, Self::IpList].into_iter().find(|kind| kind.collection() == text)
+    }
 }
 
 impl std::fmt::Display for Kind {

@@ -191,6 +191,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
                 {
                     tracing::error!(%error, last, "reconcile.refused: the last good revision could not be read");
                 }
+                self.take_back(&deployment).await;
             }
             Outcome::Retry { said } => {
                 tracing::warn!(revision, said, attempts = deployment.attempts, "reconcile.retrying");

@@ -7,12 +7,14 @@
 //! - `build`: snapshot -> bundle, off the threads that serve
 //! - `record`: what is happening goes to the store in order, without anybody waiting for it
 //! - `attempt`: one revision, from pending to its end
+//! - `take_back`: whose fault a refusal is, and what becomes of that
 //! - `watch`: drift, proofs, garbage: what happens while nothing happens
 
 mod attempt;
 mod build;
 mod record;
 mod seams;
+mod take_back;
 #[cfg(test)]
 mod tests;
 mod watch;

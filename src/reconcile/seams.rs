@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::compile::NodeSettings;
-use crate::dataplane::{EngineStatus, Node, Progress, Report};
+use crate::dataplane::{EngineStatus, Node, Progress, Report, Verdict};
 use crate::domain::deployment::{Deployment, Step};
 use crate::domain::error::Result;
 use crate::domain::proof::Proof;
 use crate::domain::{Name, Principal, Revision, Snapshot};
 use crate::render::Bundle;
-use crate::service::{Caller, Service};
+use crate::service::{Blame, Caller, Service};
 
 /// What remembers. Implemented by the service.
 pub trait Journal: Send + Sync + 'static {
@@ -28,6 +28,15 @@ pub trait Journal: Send + Sync + 'static {
     fn save_proofs(&self, proofs: Vec<Proof>) -> impl Future<Output = Result<()>> + Send;
     /// The one that had not ended, and the last live one.
     fn last_deployments(&self) -> impl Future<Output = Result<(Option<Deployment>, Option<Deployment>)>> + Send;
+    /// Whose fault a refusal is, of what was written after `live`.
+    fn blame(&self, live: Revision, refused: &Deployment) -> impl Future<Output = Result<Blame>> + Send;
+    /// Takes these revisions back, all after `live` where none is named; the revision that did, if there is one.
+    fn take_back(
+        &self,
+        live: Revision,
+        refused: &Deployment,
+        guilty: BTreeSet<Revision>,
+    ) -> impl Future<Output = Result<Option<Revision>>> + Send;
     fn set_engine_status(&self, status: EngineStatus);
     fn engine_status(&self) -> Arc<EngineStatus>;
     fn unproven(&self) -> Vec<Name>;
@@ -37,6 +46,8 @@ pub trait Journal: Send + Sync + 'static {
 pub trait Engines: Send + Sync + 'static {
     fn settings(&self) -> &NodeSettings;
     fn apply(&self, bundle: &Arc<Bundle>, previous: Option<&Arc<Bundle>>, progress: &dyn Progress) -> impl Future<Output = Report> + Send;
+    /// What the engines say of it before it goes anywhere near traffic.
+    fn validate(&self, bundle: &Bundle) -> impl Future<Output = Verdict> + Send;
     /// Makes it what engines would start from, without asking any.
     fn keep_release(&self, bundle: &Arc<Bundle>) -> impl Future<Output = std::io::Result<()>> + Send;
     /// Revision and digest of the release that engines would start from.
@@ -73,6 +84,12 @@ impl Journal for Service {
     async fn last_deployments(&self) -> Result<(Option<Deployment>, Option<Deployment>)> {
         Self::last_deployments(self).await
     }
+    async fn blame(&self, live: Revision, refused: &Deployment) -> Result<Blame> {
+        Self::blame(self, live, refused).await
+    }
+    async fn take_back(&self, live: Revision, refused: &Deployment, guilty: BTreeSet<Revision>) -> Result<Option<Revision>> {
+        Self::take_back(self, live, refused, guilty).await
+    }
     fn set_engine_status(&self, status: EngineStatus) {
         Self::set_engine_status(self, status);
     }
@@ -90,6 +107,9 @@ impl Engines for Node {
     }
     async fn apply(&self, bundle: &Arc<Bundle>, previous: Option<&Arc<Bundle>>, progress: &dyn Progress) -> Report {
         Self::apply(self, bundle, previous, progress).await
+    }
+    async fn validate(&self, bundle: &Bundle) -> Verdict {
+        Self::validate(self, bundle).await
     }
     async fn keep_release(&self, bundle: &Arc<Bundle>) -> std::io::Result<()> {
         Self::keep_release(self, bundle).await

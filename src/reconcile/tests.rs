@@ -12,12 +12,13 @@ use uuid::Uuid;
 use super::Reconciler;
 use super::seams::{Engines, Journal};
 use crate::compile::{NodeSettings, sample};
-use crate::dataplane::{EngineStatus, Outcome, Progress, Report};
+use crate::dataplane::{EngineStatus, Outcome, Progress, Report, Verdict};
 use crate::domain::deployment::{Deployment, DeploymentState, Lane, Step};
 use crate::domain::error::{Error, Result};
 use crate::domain::proof::Proof;
 use crate::domain::{FieldError, Name, Revision, Snapshot};
 use crate::render::Bundle;
+use crate::service::Blame;
 
 struct Remembered {
     head: watch::Sender<Arc<Snapshot>>,
@@ -26,12 +27,24 @@ struct Remembered {
     /// Calls that fail before one succeeds.
     down: Mutex<u32>,
     statuses: Mutex<u32>,
+    /// Whose fault refusals are.
+    blame: Mutex<Option<Blame>>,
+    /// What was taken back.
+    taken_back: Mutex<Vec<Vec<Revision>>>,
 }
 
 impl Remembered {
     fn new(revision: Revision) -> Arc<Self> {
         let head = watch::Sender::new(Arc::new(snapshot(revision)));
-        Arc::new(Self { head, deployments: Mutex::default(), steps: Mutex::default(), down: Mutex::default(), statuses: Mutex::default() })
+        Arc::new(Self {
+            head,
+            deployments: Mutex::default(),
+            steps: Mutex::default(),
+            down: Mutex::default(),
+            statuses: Mutex::default(),
+            blame: Mutex::default(),
+            taken_back: Mutex::default(),
+        })
     }
 
     fn write(&self, revision: Revision) {
@@ -114,6 +127,19 @@ impl Journal for Remembered {
         let open = all.iter().rfind(|d| !d.state.ended());
         Ok((open.cloned(), all.iter().rfind(|d| d.state == DeploymentState::Live).cloned()))
     }
+    async fn blame(&self, _live: Revision, _refused: &Deployment) -> Result<Blame> {
+        Ok(self.blame.lock().unwrap().clone().unwrap_or(Blame::Nobody))
+    }
+    async fn take_back(&self, _live: Revision, refused: &Deployment, guilty: BTreeSet<Revision>) -> Result<Option<Revision>> {
+        let mut down = self.down.lock().unwrap();
+        if *down > 0 {
+            *down -= 1;
+            return Err(Error::Unavailable("the database".into()));
+        }
+        self.taken_back.lock().unwrap().push(guilty.into_iter().collect());
+        self.write(refused.revision + 1);
+        Ok(Some(refused.revision + 1))
+    }
     fn set_engine_status(&self, _status: EngineStatus) {
         *self.statuses.lock().unwrap() += 1;
     }
@@ -135,6 +161,9 @@ struct Obedient {
     drifted: Mutex<Option<String>>,
     slow: Mutex<Duration>,
     collected: Mutex<u32>,
+    /// Revisions that validation refuses.
+    bad: Mutex<std::ops::Range<Revision>>,
+    validated: Mutex<Vec<Revision>>,
 }
 
 impl Obedient {
@@ -147,6 +176,8 @@ impl Obedient {
             drifted: Mutex::default(),
             slow: Mutex::default(),
             collected: Mutex::default(),
+            bad: Mutex::new(0..0),
+            validated: Mutex::default(),
         })
     }
 
@@ -185,6 +216,13 @@ impl Engines for Obedient {
             *self.drifted.lock().unwrap() = None;
         }
         Report { outcome, lanes: vec![Lane::Runtime], proofs: vec![] }
+    }
+    async fn validate(&self, bundle: &Bundle) -> Verdict {
+        self.validated.lock().unwrap().push(bundle.revision);
+        if self.bad.lock().unwrap().contains(&bundle.revision) {
+            return Verdict::Refused { engine: "stub", said: "no".into(), errors: vec![] };
+        }
+        Verdict::Accepted { findings: vec![] }
     }
     async fn keep_release(&self, bundle: &Arc<Bundle>) -> std::io::Result<()> {
         *self.release.lock().unwrap() = Some((bundle.revision, bundle.digest.clone()));
@@ -275,6 +313,75 @@ async fn what_is_refused_waits_for_the_next_write() {
     journal.write(3);
     until("the next", || journal.story() == ["1 live", "2 refused", "3 live"]).await;
     assert_eq!(engines.applied()[2], "3<-1", "from the last good state");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_refused_is_taken_back_and_the_rest_goes_live() {
+    let (journal, engines) = (Remembered::new(1), Obedient::new());
+    *journal.blame.lock().unwrap() = Some(Blame::Revisions([3].into()));
+    let running = Running::start(&journal, &engines);
+    until("the first", || journal.story() == ["1 live"]).await;
+    engines.then(refusal());
+    *journal.down.lock().unwrap() = 0;
+    journal.write(4);
+    until("taken back", || journal.story() == ["1 live", "4 refused", "5 live"]).await;
+    assert_eq!(*journal.taken_back.lock().unwrap(), [[3]]);
+    assert!(engines.validated.lock().unwrap().is_empty(), "whose fault it was is said");
+
+    // The database is away just then: it is tried again, and refused again, until it is back.
+    engines.then(refusal());
+    engines.then(refusal());
+    *engines.slow.lock().unwrap() = Duration::from_millis(20);
+    journal.write(6);
+    until("under way", || engines.applied().len() >= 4).await;
+    *journal.down.lock().unwrap() = 1;
+    until("taken back", || journal.story().last().is_some_and(|last| last == "7 live")).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_no_error_explains_is_found_by_validating_alone() {
+    let (journal, engines) = (Remembered::new(1), Obedient::new());
+    *journal.blame.lock().unwrap() = Some(Blame::Unknown);
+    let running = Running::start(&journal, &engines);
+    until("the first", || journal.story() == ["1 live"]).await;
+    *engines.bad.lock().unwrap() = 6..11;
+    let nameless = || Outcome::Refused { said: "no".into(), errors: vec![] };
+    engines.then(nameless());
+    journal.write(10);
+    until("taken back", || journal.story() == ["1 live", "10 refused", "11 live"]).await;
+    assert_eq!(*journal.taken_back.lock().unwrap(), [[6]]);
+    let validated = engines.validated.lock().unwrap().clone();
+    assert!(validated.len() <= 5 && engines.applied() == ["1<-?", "10<-1", "11<-1"], "traffic saw none of it: {validated:?}");
+
+    // Validation finds nothing: all of it, since something in it is refused.
+    engines.then(nameless());
+    journal.write(12);
+    until("taken back", || journal.story().last().is_some_and(|last| last == "13 live")).await;
+    assert_eq!(journal.taken_back.lock().unwrap()[1], Vec::<Revision>::new());
+    // But where the errors name what nobody wrote, it is something around.
+    engines.then(refusal());
+    journal.write(14);
+    until("refused", || journal.story().last().is_some_and(|last| last == "14 refused")).await;
+    a_while().await;
+    assert_eq!((journal.taken_back.lock().unwrap().len(), journal.story().last().unwrap().as_str()), (2, "14 refused"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_newer_write_is_tried_before_anything_is_taken_back() {
+    let (journal, engines) = (Remembered::new(1), Obedient::new());
+    *journal.blame.lock().unwrap() = Some(Blame::Revisions([2].into()));
+    let running = Running::start(&journal, &engines);
+    until("the first", || journal.story() == ["1 live"]).await;
+    *engines.slow.lock().unwrap() = Duration::from_millis(80);
+    engines.then(refusal());
+    journal.write(2);
+    until("under way", || journal.story().len() == 2).await;
+    journal.write(3);
+    until("mended", || journal.story() == ["1 live", "2 refused", "3 live"]).await;
+    assert!(journal.taken_back.lock().unwrap().is_empty());
     running.stop().await;
 }
 

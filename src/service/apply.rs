@@ -9,19 +9,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::object::{Facts, Object, Spec, elements};
-use super::{Keyed, Operation, Precondition, entries, keyed, parse};
-use crate::domain::error::{Error, FieldError, Result};
+use super::{Keyed, Operation, Precondition, entries, keyed, parse, whole};
+use crate::domain::error::{Error, Result};
 use crate::domain::revision::ChangeType;
-use crate::domain::{Entry, Kind, Name, Network, Revision, Snapshot, Vhost};
-
-/// Objects of a kind, at most: 50,000 vhosts, 1,000 policies, 1,000 IP lists. What is compiled, rendered and held in memory is sized
-/// for them.
-pub fn most(kind: Kind) -> usize {
-    match kind {
-        Kind::Vhost => 50_000,
-        Kind::Policy | Kind::IpList => 1_000,
-    }
-}
+use crate::domain::{Entry, Kind, Name, Network, Revision, Snapshot};
 
 /// An operation with what depends on nothing but itself judged and parsed already.
 #[derive(Clone, Debug)]
@@ -65,13 +56,12 @@ impl Op {
 }
 
 /// What the next revision has to be known for.
-#[derive(Clone, Debug)]
-pub struct Next {
+#[derive(Clone, Copy)]
+pub struct Next<'a> {
     pub revision: Revision,
     pub now: OffsetDateTime,
-    /// For an object that is created.
-    pub id: Uuid,
-    pub number: u32,
+    /// Id and number of an object that is created.
+    pub fresh: &'a dyn Fn(Kind) -> (Uuid, u32),
 }
 
 /// What a write comes to.
@@ -98,19 +88,33 @@ pub struct Change {
     pub closed: Vec<Network>,
 }
 
-impl Change {
-    pub fn put(&self, snapshot: &mut Snapshot) {
-        match &self.after {
-            Some(object) => object.clone().put(snapshot),
-            None => Object::remove(snapshot, self.kind, &self.name),
-        }
+/// One operation on a snapshot, judged as a whole. Faults point into the resource that the operation wrote.
+pub fn apply(snapshot: &Snapshot, op: &Op, precondition: Precondition, next: Next<'_>) -> Result<Outcome> {
+    let (kind, name) = op.target();
+    let outcome = edit(Object::find(snapshot, kind, name), op, precondition, next)?;
+    if let Outcome::Changed(change) = &outcome
+        && let Some(fault) = whole::faults(snapshot, std::slice::from_ref(change)).into_iter().next()
+    {
+        return Err(relative(fault.error, op, change));
+    }
+    Ok(outcome)
+}
+
+/// Faults of the owner, told of the element that was written.
+pub fn relative(error: Error, op: &Op, change: &Change) -> Error {
+    let (keyed, key) = match op {
+        Op::PutElement { keyed, key, .. } | Op::PatchElement { keyed, key, .. } => (keyed, key),
+        _ => return error,
+    };
+    match change.after.as_ref().and_then(|after| keyed.position(after, key)) {
+        Some(index) => keyed::inside(error, &format!("{}/{index}", keyed.pointer())),
+        None => error,
     }
 }
 
-/// See the module.
-pub fn apply(snapshot: &Snapshot, op: &Op, precondition: Precondition, next: &Next) -> Result<Outcome> {
+/// One operation on the object that it is about: whether the result fits with the others is [`whole`]'s to say.
+pub fn edit(before: Option<Object>, op: &Op, precondition: Precondition, next: Next<'_>) -> Result<Outcome> {
     let (kind, name) = op.target();
-    let before = Object::find(snapshot, kind, name);
     let absent = || Error::NotFound { kind: words(kind), name: name.to_string() };
     match op {
         Op::Put { spec, .. } => {
@@ -121,7 +125,7 @@ pub fn apply(snapshot: &Snapshot, op: &Op, precondition: Precondition, next: &Ne
                 || Error::AlreadyExists { kind, name: name.clone() },
             )?;
             let created = before.is_none();
-            write(snapshot, kind, name, before, Spec::clone(spec), created, next)
+            Ok(write(kind, name, before, Spec::clone(spec), created, next))
         }
         Op::Patch { patch, .. } => {
             let object = before.ok_or_else(absent)?;
@@ -132,41 +136,24 @@ pub fn apply(snapshot: &Snapshot, op: &Op, precondition: Precondition, next: &Ne
             let mut value = object.value();
             parse::merge(&mut value, patch.clone());
             let spec = parse::resource(kind, name, value)?;
-            write(snapshot, kind, name, Some(object), spec, false, next)
+            Ok(write(kind, name, Some(object), spec, false, next))
         }
         Op::Delete { .. } => {
             let object = before.ok_or_else(absent)?;
             check_existing(precondition, object.revision(), || object.value())?;
-            let by = match kind {
-                Kind::Vhost => Vec::new(),
-                Kind::Policy => snapshot.users_of_policy(name),
-                Kind::IpList => snapshot.users_of_list(name),
-            };
-            if !by.is_empty() {
-                return Err(Error::InUse { kind, name: name.clone(), by });
-            }
-            Ok(Outcome::Changed(Box::new(Change {
-                kind,
-                name: name.clone(),
-                change: ChangeType::Deleted,
-                created: false,
-                before: Some(object),
-                after: None,
-                opened: Vec::new(),
-                closed: Vec::new(),
-            })))
+            Ok(Outcome::Changed(Box::new(Change::delete(object))))
         }
         Op::PutElement { keyed, key, value, .. } => {
             let owner = before.ok_or_else(absent)?;
-            keyed::edit(snapshot, *keyed, owner, key, keyed::Edit::Put(value), precondition, next)
+            keyed::edit(*keyed, owner, key, keyed::Edit::Put(value), precondition, next)
         }
         Op::PatchElement { keyed, key, patch, .. } => {
             let owner = before.ok_or_else(absent)?;
-            keyed::edit(snapshot, *keyed, owner, key, keyed::Edit::Patch(patch), precondition, next)
+            keyed::edit(*keyed, owner, key, keyed::Edit::Patch(patch), precondition, next)
         }
         Op::DeleteElement { keyed, key, .. } => {
             let owner = before.ok_or_else(absent)?;
-            keyed::edit(snapshot, *keyed, owner, key, keyed::Edit::Delete, precondition, next)
+            keyed::edit(*keyed, owner, key, keyed::Edit::Delete, precondition, next)
         }
         Op::BatchEntries { .. } | Op::ReplaceEntries { .. } => {
             let Some(Object::IpList(list)) = before else { return Err(absent()) };
@@ -175,43 +162,19 @@ pub fn apply(snapshot: &Snapshot, op: &Op, precondition: Precondition, next: &Ne
     }
 }
 
-/// Puts `spec` in the place of `before`, if all that it names is there.
-pub(super) fn write(
-    snapshot: &Snapshot,
-    kind: Kind,
-    name: &Name,
-    before: Option<Object>,
-    spec: Spec,
-    created: bool,
-    next: &Next,
-) -> Result<Outcome> {
-    if let Spec::Vhost(vhost) = &spec {
-        references(snapshot, vhost)?;
-    }
+/// Puts `spec` in the place of `before`.
+pub(super) fn write(kind: Kind, name: &Name, before: Option<Object>, spec: Spec, created: bool, next: Next<'_>) -> Outcome {
     if let Some(object) = &before
         && object.is(&spec)
     {
-        return Ok(Outcome::Unchanged(object.revision()));
+        return Outcome::Unchanged(object.revision());
     }
     let facts = match &before {
         Some(object) => Facts { revision: next.revision, updated_at: next.now, ..object.facts() },
         None => {
-            let count = match kind {
-                Kind::Vhost => snapshot.vhosts.len(),
-                Kind::Policy => snapshot.policies.len(),
-                Kind::IpList => snapshot.ip_lists.len(),
-            };
-            if count >= most(kind) {
-                return Err(Error::Conflict(format!("there are {count} objects of kind {kind} already, and no more are allowed")));
-            }
-            Facts {
-                id: next.id,
-                number: next.number,
-                revision: next.revision,
-                created_at: next.now,
-                updated_at: next.now,
-                elements: Arc::default(),
-            }
+            let (id, number) = (next.fresh)(kind);
+            let (at, revision) = (next.now, next.revision);
+            Facts { id, number, revision, created_at: at, updated_at: at, elements: Arc::default() }
         }
     };
     let facts = Facts { elements: elements(before.as_ref(), &spec, next.revision), ..facts };
@@ -220,7 +183,7 @@ pub(super) fn write(
     if let (Object::IpList(state), Some(Object::IpList(old))) = (&mut after, &before) {
         Arc::make_mut(state).entries = Arc::clone(&old.entries);
     }
-    Ok(Outcome::Changed(Box::new(Change {
+    Outcome::Changed(Box::new(Change {
         kind,
         name: name.clone(),
         change: if before.is_some() { ChangeType::Updated } else { ChangeType::Created },
@@ -229,28 +192,16 @@ pub(super) fn write(
         after: Some(after),
         opened: Vec::new(),
         closed: Vec::new(),
-    })))
+    }))
 }
 
-/// All that a vhost names must be there, and its hostnames must be free.
-fn references(snapshot: &Snapshot, vhost: &Vhost) -> Result<()> {
-    let mut errors = Vec::new();
-    for (pointer, policy) in vhost.policies().filter(|(_, policy)| !snapshot.policies.contains_key(*policy)) {
-        errors.push(FieldError::new(pointer, "not_found", format!("there is no policy `{policy}`")));
+impl Change {
+    pub fn delete(object: Object) -> Self {
+        let (kind, name) = object.identity();
+        let name = name.clone();
+        let change = ChangeType::Deleted;
+        Self { kind, name, change, created: false, before: Some(object), after: None, opened: Vec::new(), closed: Vec::new() }
     }
-    for (pointer, list) in vhost.access.references().filter(|(_, list)| !snapshot.ip_lists.contains_key(*list)) {
-        errors.push(FieldError::new(pointer, "not_found", format!("there is no IP list `{list}`")));
-    }
-    for (index, hostname) in vhost.hostnames.iter().enumerate() {
-        if let Some(other) = snapshot.vhost_of(hostname).filter(|other| **other != vhost.name) {
-            errors.push(FieldError::new(
-                format!("/hostnames/{index}"),
-                "taken",
-                format!("`{hostname}` belongs to vhost `{other}`; take it out there first"),
-            ));
-        }
-    }
-    if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors)) }
 }
 
 /// Judges the precondition of a write that may create.
@@ -261,7 +212,7 @@ pub(super) fn check<T>(
     exists: impl Fn() -> Error,
 ) -> Result<()> {
     match (precondition, current) {
-        (Precondition::None | Precondition::Absent, None) => Ok(()),
+        (Precondition::None | Precondition::Absent | Precondition::Base, None) => Ok(()),
         (Precondition::Revision(_) | Precondition::Any, None) => Err(Error::Stale { current: None, etag: None }),
         (Precondition::Absent, Some(_)) => Err(exists()),
         (precondition, Some((revision, current))) => check_existing(precondition, revision, || value(current)),
@@ -272,7 +223,7 @@ pub(super) fn check<T>(
 pub(super) fn check_existing(precondition: Precondition, revision: Revision, value: impl FnOnce() -> Value) -> Result<()> {
     match precondition {
         Precondition::None => Err(Error::PreconditionRequired),
-        Precondition::Any => Ok(()),
+        Precondition::Any | Precondition::Base => Ok(()),
         Precondition::Revision(expected) if expected == revision => Ok(()),
         Precondition::Revision(_) | Precondition::Absent => Err(Error::Stale { current: Some(Box::new(value())), etag: Some(revision) }),
     }

@@ -19,7 +19,7 @@ pub const MOST: usize = 200_000;
 /// By their keys, in the form that the database gives back. A network that is there twice is refused.
 pub fn by_network(pointer: &str, entries: Vec<Entry>) -> Result<BTreeMap<Network, Entry>> {
     if entries.len() > MOST {
-        return Err(Error::invalid(pointer, "out_of_range", format!("a list has at most {MOST} entries")));
+        return Err(too_many(pointer));
     }
     let mut found = BTreeMap::new();
     let mut errors = Vec::new();
@@ -33,18 +33,22 @@ pub fn by_network(pointer: &str, entries: Vec<Entry>) -> Result<BTreeMap<Network
     if errors.is_empty() { Ok(found) } else { Err(Error::Invalid(errors)) }
 }
 
+pub fn too_many(pointer: &str) -> Error {
+    Error::invalid(pointer, "out_of_range", format!("a list has at most {MOST} entries"))
+}
+
 /// PostgreSQL keeps microseconds, in UTC: what is in memory must be what a restart would load.
 pub fn micros(at: OffsetDateTime) -> OffsetDateTime {
     let at = at.to_offset(UtcOffset::UTC);
     at.replace_nanosecond(at.microsecond() * 1000).unwrap_or(at)
 }
 
-pub fn apply(state: Arc<ListState>, op: &Op, precondition: Precondition, next: &Next) -> Result<Outcome> {
+pub fn apply(state: Arc<ListState>, op: &Op, precondition: Precondition, next: Next<'_>) -> Result<Outcome> {
     let value = || serde_json::to_value(&state.list.spec).expect("resources are plain data");
     let (entries, opened, closed) = match op {
         Op::BatchEntries { add, remove, .. } => {
             // A batch says what to add and what to remove, not what was there: it wants no precondition, but keeps one that it has.
-            if precondition != Precondition::None {
+            if !matches!(precondition, Precondition::None | Precondition::Base) {
                 check_existing(precondition, state.list.revision, value)?;
             }
             batch(&state.entries, add, remove)?
@@ -96,7 +100,8 @@ fn batch(old: &Arc<BTreeMap<Network, Entry>>, add: &BTreeMap<Network, Entry>, re
     Ok((Arc::new(entries), opened, closed))
 }
 
-fn replace(old: &Arc<BTreeMap<Network, Entry>>, new: &Arc<BTreeMap<Network, Entry>>) -> Edited {
+/// What takes the place of what.
+pub fn replace(old: &Arc<BTreeMap<Network, Entry>>, new: &Arc<BTreeMap<Network, Entry>>) -> Edited {
     let opened = new.values().filter(|entry| old.get(&entry.network) != Some(*entry)).cloned().collect();
     let closed = old.iter().filter(|(network, entry)| new.get(network) != Some(*entry)).map(|(network, _)| *network).collect();
     (Arc::clone(new), opened, closed)

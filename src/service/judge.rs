@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
 use super::apply::Change;
-use super::keyed::inside;
 use super::object::Object;
+use super::whole;
 use crate::compile::{self, NodeSettings};
 use crate::dataplane::{Accepted, Node, Verdict};
 use crate::domain::error::{Error, Result};
-use crate::domain::{FieldError, Finding, Kind, Mode, Name, Policy, Revision, Severity, Snapshot, Upstream, Versioned, Vhost};
+use crate::domain::plan::{EngineAnswer, EngineVerdict};
+use crate::domain::{FieldError, Finding, Kind, Mode, Name, Policy, Revision, Severity, Snapshot, Versioned, Vhost};
 use crate::render::{self, Bundle, RenderedRuleSet};
 
 /// The engines as far as they judge content. A seam for tests: a stub can refuse or hang.
@@ -65,32 +67,125 @@ pub struct Judge {
 /// The policy that was counted, the name of its rule set, and bytes.
 type Weighed = (Arc<Versioned<Policy>>, String, usize);
 
-/// What was judged: as much of the object as the judgement is about.
-#[derive(Clone, Debug, Default)]
+/// What was judged: as much of the objects as the judgement is about.
+#[derive(Debug, Default)]
 pub struct Judged {
-    policy: Option<Policy>,
-    upstream: Option<Upstream>,
+    policies: BTreeMap<Name, Arc<Versioned<Policy>>>,
+    vhosts: BTreeMap<Name, Arc<Versioned<Vhost>>>,
     merged: Merged,
+    everything: bool,
 }
 
-/// What strict rule sets that a change makes or alters are merged of beside the changed object: policies, and their revisions.
+/// What strict rule sets that a change makes or alters are merged of beside the changed objects: policies, and their revisions.
 type Merged = BTreeMap<Name, Revision>;
 
 impl Judged {
-    /// Whether all of `change` that engines must judge has been judged, were it made to `head`.
-    pub fn covers(&self, head: &Snapshot, change: &Change) -> bool {
-        if merged_with(head, change) != self.merged {
-            return false;
+    /// What needs no judgement: it was live.
+    pub fn everything() -> Self {
+        Self { everything: true, ..Self::default() }
+    }
+
+    /// Whether all of `changes` that engines must judge has been judged, were they made to `head`.
+    pub fn covers(&self, head: &Snapshot, changes: &[Change]) -> bool {
+        if self.everything {
+            return true;
         }
-        if ruleset_of(change).is_some_and(|policy| !self.policy.as_ref().is_some_and(|judged| same_ruleset(judged, &policy.spec))) {
-            return false;
+        let ruleset = |policy: &Arc<Versioned<Policy>>| {
+            self.policies.get(&policy.spec.name).is_some_and(|judged| same_ruleset(&judged.spec, &policy.spec))
+        };
+        let structure = |vhost: &Arc<Versioned<Vhost>>| {
+            self.vhosts.get(&vhost.spec.name).is_some_and(|judged| judged.spec.upstream == vhost.spec.upstream)
+        };
+        changes.iter().filter_map(ruleset_of).all(ruleset)
+            && changes.iter().filter_map(structure_of).all(structure)
+            && merged_with(head, changes, &strict_of(head, changes)) == self.merged
+    }
+}
+
+/// What came of asking.
+pub struct Judgement {
+    pub judged: Judged,
+    /// Pointers from the root: `/policies/shop/custom_rules/0`.
+    pub findings: Vec<Finding>,
+    /// What is wrong; pointers from the root.
+    pub refusal: Option<Error>,
+    pub coraza: EngineVerdict,
+    pub haproxy: EngineVerdict,
+}
+
+impl Judgement {
+    fn new() -> Self {
+        let silent = |engine: &str| EngineVerdict { engine: engine.to_owned(), answer: EngineAnswer::NotAsked, said: String::new() };
+        let (coraza, haproxy) = (silent("coraza"), silent("haproxy"));
+        Self { judged: Judged::default(), findings: Vec::new(), refusal: None, coraza, haproxy }
+    }
+
+    /// Takes in what came of one question.
+    fn hear(&mut self, of: fn(&mut Self) -> &mut EngineVerdict, answer: Result<Vec<Finding>>) {
+        match answer {
+            Ok(findings) => {
+                let away = findings.iter().any(|finding| finding.code == NOT_VALIDATED);
+                let verdict = of(self);
+                if away && verdict.answer != EngineAnswer::Refused {
+                    verdict.answer = EngineAnswer::Away;
+                } else if verdict.answer == EngineAnswer::NotAsked {
+                    verdict.answer = EngineAnswer::Accepted;
+                }
+                self.findings.extend(findings);
+            }
+            Err(error) => {
+                if let Error::EngineRefused { said, .. } = &error {
+                    let verdict = of(self);
+                    verdict.answer = EngineAnswer::Refused;
+                    let gap = if verdict.said.is_empty() { "" } else { "\n" };
+                    verdict.said.push_str(gap);
+                    verdict.said.push_str(said);
+                }
+                self.refusal = Some(match self.refusal.take() {
+                    None => error,
+                    Some(before) => both(before, error),
+                });
+            }
         }
-        structure_of(change).is_none_or(|vhost| self.upstream.as_ref() == Some(&vhost.spec.upstream))
+    }
+
+    /// As for a caller who wants it written.
+    pub fn into_result(self) -> Result<(Judged, Vec<Finding>)> {
+        match self.refusal {
+            Some(error) => Err(error),
+            None => Ok((self.judged, self.findings)),
+        }
+    }
+}
+
+/// Two refusals told as one; ours goes first.
+fn both(a: Error, b: Error) -> Error {
+    match (a, b) {
+        (Error::Invalid(mut a), Error::Invalid(b)) => {
+            a.extend(b);
+            Error::Invalid(a)
+        }
+        (Error::EngineRefused { engine, mut said, mut errors }, Error::EngineRefused { said: more, errors: further, .. }) => {
+            said.push('\n');
+            said.push_str(&more);
+            errors.extend(further);
+            Error::EngineRefused { engine, said, errors }
+        }
+        (Error::EngineRefused { engine, said, mut errors }, Error::Invalid(further)) => {
+            errors.extend(further);
+            Error::EngineRefused { engine, said, errors }
+        }
+        (Error::Invalid(mut errors), Error::EngineRefused { engine, said, errors: further }) => {
+            errors.extend(further);
+            Error::EngineRefused { engine, said, errors }
+        }
+        (Error::Invalid(_) | Error::EngineRefused { .. }, other) => other,
+        (other, _) => other,
     }
 }
 
 /// The policy whose rule set the change makes or alters.
-fn ruleset_of(change: &Change) -> Option<&Versioned<Policy>> {
+fn ruleset_of(change: &Change) -> Option<&Arc<Versioned<Policy>>> {
     let Some(Object::Policy(after)) = &change.after else { return None };
     match &change.before {
         Some(Object::Policy(before)) if same_ruleset(&before.spec, &after.spec) => None,
@@ -98,34 +193,51 @@ fn ruleset_of(change: &Change) -> Option<&Versioned<Policy>> {
     }
 }
 
-/// The vhosts whose strict rule set the change makes or alters.
-fn strict_of<'a>(head: &'a Snapshot, change: &'a Change) -> Vec<&'a Vhost> {
-    match (&change.before, &change.after) {
-        (before, Some(Object::Vhost(after))) if !after.spec.paths.is_empty() => {
-            let policies = |vhost: &Vhost| vhost.policies().map(|(_, name)| name.clone()).collect::<BTreeSet<_>>();
-            let same = matches!(before, Some(Object::Vhost(before)) if !before.spec.paths.is_empty() && policies(&before.spec) == policies(&after.spec));
-            if same { Vec::new() } else { vec![&after.spec] }
-        }
-        (Some(Object::Policy(before)), Some(Object::Policy(after))) => {
-            // A policy that is switched on joins the strict rule sets of its sites.
-            if same_ruleset(&before.spec, &after.spec) && (before.spec.mode == Mode::Off) == (after.spec.mode == Mode::Off) {
-                return Vec::new();
+/// The vhosts whose strict rule set the changes make or alter, as they are to be.
+fn strict_of(head: &Snapshot, changes: &[Change]) -> Vec<Arc<Versioned<Vhost>>> {
+    let policies = |vhost: &Vhost| vhost.policies().map(|(_, name)| name.clone()).collect::<BTreeSet<_>>();
+    // A policy that is switched on joins the strict rule sets of its sites.
+    let altered: BTreeSet<&Name> = changes
+        .iter()
+        .filter(|change| match (&change.before, &change.after) {
+            (Some(Object::Policy(before)), Some(Object::Policy(after))) => {
+                !same_ruleset(&before.spec, &after.spec) || (before.spec.mode == Mode::Off) != (after.spec.mode == Mode::Off)
             }
-            let uses = |vhost: &Vhost| !vhost.paths.is_empty() && vhost.policies().any(|(_, name)| *name == change.name);
-            head.vhosts.values().map(|vhost| &vhost.spec).filter(|vhost| uses(vhost)).collect()
+            _ => false,
+        })
+        .map(|change| &change.name)
+        .collect();
+    let uses = |vhost: &Vhost| !altered.is_empty() && vhost.policies().any(|(_, name)| altered.contains(name));
+    let mut changed = BTreeSet::new();
+    let mut found = Vec::new();
+    for change in changes.iter().filter(|change| change.kind == Kind::Vhost) {
+        changed.insert(&change.name);
+        let Some(Object::Vhost(after)) = &change.after else { continue };
+        if after.spec.paths.is_empty() {
+            continue;
         }
-        _ => Vec::new(),
+        let same = matches!(&change.before, Some(Object::Vhost(before))
+            if !before.spec.paths.is_empty() && policies(&before.spec) == policies(&after.spec));
+        if !same || uses(&after.spec) {
+            found.push(Arc::clone(after));
+        }
     }
+    if !altered.is_empty() {
+        let others = head.vhosts.values().filter(|vhost| !vhost.spec.paths.is_empty() && !changed.contains(&vhost.spec.name));
+        found.extend(others.filter(|vhost| uses(&vhost.spec)).cloned());
+    }
+    found
 }
 
-fn merged_with(head: &Snapshot, change: &Change) -> Merged {
+fn merged_with(head: &Snapshot, changes: &[Change], strict: &[Arc<Versioned<Vhost>>]) -> Merged {
+    let changed: BTreeSet<&Name> = changes.iter().filter(|change| change.kind == Kind::Policy).map(|change| &change.name).collect();
     let of = |name: &Name| Some((name.clone(), head.policies.get(name)?.revision));
-    let vhosts = strict_of(head, change);
-    vhosts.iter().flat_map(|vhost| vhost.policies()).filter(|(_, name)| **name != change.name).filter_map(|(_, name)| of(name)).collect()
+    let names = strict.iter().flat_map(|vhost| vhost.spec.policies()).map(|(_, name)| name);
+    names.filter(|name| !changed.contains(name)).filter_map(of).collect()
 }
 
 /// The vhost whose backend the change makes or alters.
-fn structure_of(change: &Change) -> Option<&Versioned<Vhost>> {
+fn structure_of(change: &Change) -> Option<&Arc<Versioned<Vhost>>> {
     let Some(Object::Vhost(after)) = &change.after else { return None };
     match &change.before {
         Some(Object::Vhost(before)) if before.spec.upstream == after.spec.upstream => None,
@@ -153,31 +265,41 @@ impl Judge {
         Self { engines, node, turns: Semaphore::new(AT_ONCE), most_seclang: MOST_SECLANG, weighed: Mutex::default() }
     }
 
-    /// Judges a change. Findings and faults point into the object.
-    pub async fn judge(&self, head: &Snapshot, change: &Change, now: OffsetDateTime) -> Result<(Judged, Vec<Finding>)> {
-        let mut judged = Judged::default();
-        let mut findings = Vec::new();
-        if let Some(policy) = ruleset_of(change) {
-            findings.extend(self.ruleset(head, &policy.spec, now).await?);
-            judged.policy = Some(policy.spec.clone());
+    /// Judges changes, were they made to `head`. Everything is asked about, also where something was refused already.
+    pub async fn judge(&self, head: &Snapshot, changes: &[Change], now: OffsetDateTime) -> Judgement {
+        let mut judgement = Judgement::new();
+        let policies: Vec<&Arc<Versioned<Policy>>> = changes.iter().filter_map(ruleset_of).collect();
+        let asked: Vec<_> = policies.iter().map(|policy| self.ruleset(head, &policy.spec, now)).collect();
+        for answer in futures::stream::iter(asked).buffered(AT_ONCE).collect::<Vec<_>>().await {
+            judgement.hear(|judgement| &mut judgement.coraza, answer);
         }
-        if let Some(vhost) = structure_of(change) {
-            findings.extend(self.structure(head, vhost, now).await?);
-            judged.upstream = Some(vhost.spec.upstream.clone());
+        let vhosts: Vec<&Arc<Versioned<Vhost>>> = changes.iter().filter_map(structure_of).collect();
+        let strict = strict_of(head, changes);
+        judgement.judged.merged = merged_with(head, changes, &strict);
+        if !vhosts.is_empty() || !strict.is_empty() {
+            let mut after = head.clone();
+            whole::put(&mut after, changes);
+            if !vhosts.is_empty() {
+                judgement.hear(|judgement| &mut judgement.haproxy, self.structure(&after, &vhosts, now).await);
+            }
+            if !strict.is_empty() {
+                judgement.hear(|judgement| &mut judgement.coraza, self.strict(head, after, changes, strict, now).await);
+            }
         }
-        judged.merged = merged_with(head, change);
-        findings.extend(self.strict(head, change, now).await?);
-        Ok((judged, findings))
+        judgement.judged.policies = policies.into_iter().map(|policy| (policy.spec.name.clone(), Arc::clone(policy))).collect();
+        judgement.judged.vhosts = vhosts.into_iter().map(|vhost| (vhost.spec.name.clone(), Arc::clone(vhost))).collect();
+        judgement
     }
 
-    /// The strict rule sets that the change makes or alters.
-    async fn strict(&self, head: &Snapshot, change: &Change, now: OffsetDateTime) -> Result<Vec<Finding>> {
-        let vhosts: Vec<Vhost> = strict_of(head, change).into_iter().cloned().collect();
-        if vhosts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut after = head.clone();
-        change.put(&mut after);
+    /// The strict rule sets that the changes make or alter.
+    async fn strict(
+        &self,
+        head: &Snapshot,
+        after: Snapshot,
+        changes: &[Change],
+        vhosts: Vec<Arc<Versioned<Vhost>>>,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Finding>> {
         let needed = compile::strict_rulesets(&after);
         if needed > MOST_STRICT && needed > compile::strict_rulesets(head) {
             let said = format!(
@@ -191,18 +313,19 @@ impl Judge {
             let mut made: BTreeMap<String, (Name, RenderedRuleSet)> = BTreeMap::new();
             for vhost in vhosts {
                 // What is wrong in a policy's rules was said of the policy.
-                let Some(built) = compile::strict_ruleset_of(&after, &vhost, now).filter(|built| built.errors.is_empty()) else { continue };
+                let Some(built) = compile::strict_ruleset_of(&after, &vhost.spec, now).filter(|built| built.errors.is_empty()) else {
+                    continue;
+                };
                 let ruleset = render::render_ruleset(&built.ruleset).map_err(Error::internal)?;
-                made.entry(ruleset.name.clone()).or_insert((vhost.name, ruleset));
+                made.entry(ruleset.name.clone()).or_insert((vhost.spec.name.clone(), ruleset));
             }
             Ok::<_, Error>(made)
         })
         .await
         .map_err(Error::internal)??;
-        let collection = if change.kind == Kind::Policy { "policies" } else { "vhosts" };
-        let object = format!("/{collection}/{}", change.name);
         let mut findings = Vec::new();
         for (vhost, ruleset) in rulesets.into_values() {
+            let object = strict_owner(changes, &vhost, &ruleset);
             findings.extend(self.compiled(&ruleset, &object).await.map_err(|error| strict_words(error, &vhost))?);
         }
         Ok(findings)
@@ -222,10 +345,15 @@ impl Judge {
     }
 
     async fn ruleset(&self, head: &Snapshot, policy: &Policy, now: OffsetDateTime) -> Result<Vec<Finding>> {
+        let root = format!("/policies/{}", policy.name);
+        self.ruleset_judged(head, policy, now, &root).await.map_err(|error| rooted(error, &root))
+    }
+
+    async fn ruleset_judged(&self, head: &Snapshot, policy: &Policy, now: OffsetDateTime, root: &str) -> Result<Vec<Finding>> {
         let owned = policy.clone();
         let rendered = tokio::task::spawn_blocking(move || rendered(&owned, now)).await.map_err(Error::internal)??;
         self.weigh(head, policy, &rendered, now).await?;
-        self.compiled(&rendered, &format!("/policies/{}", policy.name)).await
+        self.compiled(&rendered, root).await
     }
 
     /// Refuses what would make all SecLang together more than the agent can be started with. A bound that costs next to nothing is looked at
@@ -274,35 +402,46 @@ impl Judge {
         Err(Error::EngineRefused { engine: "coraza", said, errors })
     }
 
-    async fn structure(&self, head: &Snapshot, vhost: &Versioned<Vhost>, now: OffsetDateTime) -> Result<Vec<Finding>> {
-        let errors = compile::check_upstreams(&vhost.spec, &self.node);
+    /// The backends of these vhosts, as they are to be in `after`.
+    async fn structure(&self, after: &Snapshot, vhosts: &[&Arc<Versioned<Vhost>>], now: OffsetDateTime) -> Result<Vec<Finding>> {
+        let mut errors = Vec::new();
+        for vhost in vhosts {
+            let own = compile::check_upstreams(&vhost.spec, &self.node).into_iter();
+            errors.extend(own.map(|error| FieldError { pointer: format!("/vhosts/{}{}", vhost.spec.name, error.pointer), ..error }));
+        }
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
-        // Only this vhost and what it names: what it costs does not depend on how many others there are. As if enabled, so that enabling
-        // it later needs no judgement.
+        // Only these vhosts and what they name: what it costs does not depend on how many others there are. As if enabled, so that enabling
+        // them later needs no judgement.
         let mut reduced = Snapshot::default();
-        reduced.revision = head.revision + 1;
-        for (name, policy) in vhost.spec.policies().filter_map(|(_, name)| head.policies.get_key_value(name)) {
-            reduced.policies.insert(name.clone(), Arc::clone(policy));
-        }
-        for (_, name) in vhost.spec.access.references() {
-            if let Some(list) = head.ip_lists.get(name) {
-                let mut list = list.as_ref().clone();
-                list.entries = Arc::default();
-                reduced.ip_lists.insert(name.clone(), Arc::new(list));
+        reduced.revision = after.revision + 1;
+        for vhost in vhosts {
+            for (name, policy) in vhost.spec.policies().filter_map(|(_, name)| after.policies.get_key_value(name)) {
+                reduced.policies.insert(name.clone(), Arc::clone(policy));
             }
+            for (_, name) in vhost.spec.access.references() {
+                if let Some(list) = after.ip_lists.get(name).filter(|_| !reduced.ip_lists.contains_key(name)) {
+                    let mut list = list.as_ref().clone();
+                    list.entries = Arc::default();
+                    reduced.ip_lists.insert(name.clone(), Arc::new(list));
+                }
+            }
+            let mut alone = Versioned::clone(vhost);
+            alone.spec.enabled = true;
+            reduced.put_vhost(Arc::new(alone));
         }
-        let mut alone = vhost.clone();
-        alone.spec.enabled = true;
-        reduced.put_vhost(Arc::new(alone));
         let node = Arc::clone(&self.node);
         let bundle = tokio::task::spawn_blocking(move || render::render(&compile::compile(&reduced, &node, now), &node, None))
             .await
             .map_err(Error::internal)?
             .map_err(Error::internal)?;
         let verdict = self.ask(self.engines.validate_structure(&bundle)).await;
-        told(verdict, &format!("/vhosts/{}", vhost.spec.name))
+        let object = match vhosts {
+            [one] => format!("/vhosts/{}", one.spec.name),
+            _ => String::new(),
+        };
+        told(verdict, &object)
     }
 
     async fn ask(&self, question: BoxFuture<'_, Verdict>) -> Verdict {
@@ -345,27 +484,48 @@ fn strict_words(error: Error, vhost: &Name) -> Error {
     }
 }
 
+/// The changed object that a strict rule set is told of: its vhost, or the changed policy that is in it.
+fn strict_owner(changes: &[Change], vhost: &Name, ruleset: &RenderedRuleSet) -> String {
+    let changed = |kind: Kind, name: &Name| changes.iter().any(|change| change.kind == kind && change.name == *name);
+    match ruleset.policies.iter().find(|policy| changed(Kind::Policy, policy)) {
+        Some(policy) if !changed(Kind::Vhost, vhost) => format!("/policies/{policy}"),
+        _ => format!("/vhosts/{vhost}"),
+    }
+}
+
+/// Makes pointers into an object pointers from the root. Those of engines are that already, unless they are empty.
+pub fn rooted(error: Error, root: &str) -> Error {
+    let under = |mut error: FieldError| {
+        error.pointer.insert_str(0, root);
+        error
+    };
+    match error {
+        Error::Invalid(errors) => Error::Invalid(errors.into_iter().map(under).collect()),
+        Error::EngineRefused { engine, said, errors } => {
+            let errors = errors.into_iter().map(|error| if error.pointer.is_empty() { under(error) } else { error }).collect();
+            Error::EngineRefused { engine, said, errors }
+        }
+        other => other,
+    }
+}
+
+/// Nobody could be asked; `object` is what it was to be asked about, from the root.
+const NOT_VALIDATED: &str = "not_validated";
+
 fn told(verdict: Verdict, object: &str) -> Result<Vec<Finding>> {
     match verdict {
-        Verdict::Accepted { mut findings } => {
-            for finding in &mut findings {
-                if let Some(rest) = finding.pointer.strip_prefix(object) {
-                    finding.pointer = rest.to_owned();
-                }
-            }
-            Ok(findings)
-        }
-        Verdict::Refused { engine, said, errors } => Err(inside(Error::EngineRefused { engine, said, errors }, object)),
+        Verdict::Accepted { findings } => Ok(findings),
+        Verdict::Refused { engine, said, errors } => Err(rooted(Error::EngineRefused { engine, said, errors }, object)),
         Verdict::Away(why) => {
             tracing::warn!(why, object, "nobody could judge a write; it is judged when it is deployed");
             Ok(vec![Finding {
                 severity: Severity::Warning,
-                code: "not_validated".to_owned(),
-                pointer: String::new(),
+                code: NOT_VALIDATED.to_owned(),
+                pointer: object.to_owned(),
                 message:
                     "the engine that would judge this is away: this was accepted without its judgement, which comes with the deployment. \
                           See to it that guard-spoa's validator and HAProxy's program are there (`guard-proxy doctor` says what is not), \
-                          and look at the deployment: if it is refused, write the object again as it was, or mended"
+                          and look at the deployment: if it is refused, what was written is taken back and stays as a refused change set"
                         .to_owned(),
             }])
         }
@@ -409,7 +569,7 @@ mod tests {
         ask(&head, "p5", 6).await.unwrap();
         for _ in 0..2 {
             let Err(Error::EngineRefused { errors, .. }) = ask(&head, "p6", 6).await else { panic!() };
-            assert_eq!((errors[0].code.as_str(), errors[0].pointer.as_str()), ("too_large", ""));
+            assert_eq!((errors[0].code.as_str(), errors[0].pointer.as_str()), ("too_large", "/policies/p6"));
         }
         let policy = &head.policies.values().next().unwrap().spec;
         assert!(rendered(policy, OffsetDateTime::UNIX_EPOCH).unwrap().text.len() <= at_most(policy));

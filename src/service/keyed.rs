@@ -10,6 +10,15 @@ use crate::domain::rule::PathPrefix;
 use crate::domain::{Kind, Name, Revision};
 
 impl Keyed {
+    /// The keyed arrays of a kind.
+    pub fn of(kind: Kind) -> &'static [Self] {
+        match kind {
+            Kind::Policy => &[Self::Exclusions, Self::CustomRules],
+            Kind::Vhost => &[Self::Servers, Self::Paths],
+            Kind::IpList => &[],
+        }
+    }
+
     /// The kind of the object that has the array.
     pub fn owner(self) -> Kind {
         match self {
@@ -66,7 +75,7 @@ impl Keyed {
     }
 
     /// The field that is the key.
-    fn field(self) -> &'static str {
+    pub fn field(self) -> &'static str {
         match self {
             Self::Exclusions | Self::CustomRules => "id",
             Self::Servers => "name",
@@ -91,15 +100,7 @@ pub enum Edit<'a> {
     Delete,
 }
 
-pub fn edit(
-    snapshot: &crate::domain::Snapshot,
-    keyed: Keyed,
-    owner: Object,
-    key: &str,
-    edit: Edit<'_>,
-    precondition: Precondition,
-    next: &Next,
-) -> Result<Outcome> {
+pub fn edit(keyed: Keyed, owner: Object, key: &str, edit: Edit<'_>, precondition: Precondition, next: Next<'_>) -> Result<Outcome> {
     let absent = || Error::NotFound { kind: keyed.element(), name: key.to_owned() };
     let facts = owner.facts();
     let mut value = owner.value();
@@ -151,8 +152,8 @@ pub fn edit(
         Edit::Delete => drop(items.remove(at)),
     }
     let deleting = matches!(edit, Edit::Delete);
-    let done = parse::resource(keyed.owner(), &name, value)
-        .and_then(|spec| write(snapshot, keyed.owner(), &name, Some(owner), spec, created && !deleting, next));
+    let done =
+        parse::resource(keyed.owner(), &name, value).map(|spec| write(keyed.owner(), &name, Some(owner), spec, created && !deleting, next));
     match done {
         Ok(Outcome::Unchanged(_)) => Ok(Outcome::Unchanged(revision)),
         Err(error) if !deleting => Err(inside(error, &format!("{}/{at}", keyed.pointer()))),

@@ -1,5 +1,6 @@
 //! What became of revisions: deployments, proofs, what is live. Written by the reconciler; what it could not store it has not said.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -12,10 +13,11 @@ use crate::dataplane::EngineStatus;
 use crate::domain::deployment::{Deployment, DeploymentState, Step};
 use crate::domain::error::{Error, Result};
 use crate::domain::proof::{Proof, ProofState};
-use crate::domain::revision::ObjectChange;
-use crate::domain::{Action, Kind, Name, Revision};
+use crate::domain::{Action, Name, Revision};
 use crate::store;
 
+/// Taken-back revisions remembered.
+pub(super) const TAKEN_BACK: usize = 1000;
 /// Refused deployments remembered since the last live one.
 const REFUSED: usize = 100;
 
@@ -42,75 +44,35 @@ impl LiveState {
         }
     }
 
-    /// What is known of `revision`; None while nothing is decided.
-    fn verdict(&self, revision: Revision, head: Revision) -> Option<Decided> {
-        if self.live >= revision {
-            return Some(Decided::Live(self.live));
+    /// What is known of `revision`; None while nothing is decided. A refused deployment decides nothing yet: what is to blame is taken back, and
+    /// the others go on their way.
+    fn verdict(&self, revision: Revision) -> Option<Decided> {
+        if let Some(deployment) = self.taken_back.get(&revision) {
+            return Some(Decided::Refused(Arc::clone(deployment)));
         }
-        // The newest refusal of content that has `revision` in it stands as long as nothing newer is on its way: a newer revision, or
-        // the same one tried again, may yet bring it.
-        let (refused, deployment) = self.refused.range(revision..).next_back()?;
-        let under_way = self.deployment.as_ref().is_some_and(|d| !d.state.ended() && d.id > deployment.id);
-        if head > *refused || under_way {
-            return None;
-        }
-        // Its own deployment, with what was live before: there was nothing else in it that could have been refused.
-        let alone = self.refused.get(&revision).filter(|_| self.live + 1 == revision);
-        Some(Decided::Refused { newest: Arc::clone(deployment), alone: alone.cloned() })
+        (self.live >= revision).then_some(Decided::Live(self.live))
     }
 }
 
 /// What became of a revision.
 enum Decided {
     Live(Revision),
-    /// The newest refusal of something that has the revision in it, and that of the revision alone, where there was one.
-    Refused {
-        newest: Arc<Deployment>,
-        alone: Option<Arc<Deployment>>,
-    },
-}
-
-/// Whether a refusal's errors point to something that these changes changed.
-fn blames(deployment: &Deployment, changes: &[ObjectChange]) -> bool {
-    let of = |pointer: &str, change: &ObjectChange| {
-        let mut parts = pointer.split('/').skip(1);
-        let kind = match change.kind {
-            Kind::Vhost => "vhosts",
-            Kind::Policy => "policies",
-            Kind::IpList => "ip_lists",
-        };
-        parts.next().is_some_and(|part| part.replace('-', "_") == kind) && parts.next() == Some(change.name.as_str())
-    };
-    deployment.errors.iter().any(|error| changes.iter().any(|change| of(&error.pointer, change)))
+    Refused(Arc<Deployment>),
 }
 
 impl Service {
-    /// Follows `revision` until it is live or refused, or the time is over (1 to 120 s). Refused means that the refusal is about what this
-    /// revision changed: its errors point there, or the deployment had nothing else that was new. Whoever only came behind somebody else's
-    /// bad change is not told that theirs was refused: it is not live yet.
+    /// Follows `revision` until it is live or refused, or the time is over (1 to 120 s). Refused means that it was taken back; whoever only came
+    /// before or behind somebody else's bad change goes live without it.
     pub async fn wait_live(&self, revision: Revision, timeout: Duration) -> Waited {
-        self.follow(revision, timeout, true).await
-    }
-
-    /// The same for whoever asks about everything up to `revision`: refused is refused, by whosever change.
-    pub async fn wait_all_live(&self, revision: Revision, timeout: Duration) -> Waited {
-        self.follow(revision, timeout, false).await
-    }
-
-    async fn follow(&self, revision: Revision, timeout: Duration, own: bool) -> Waited {
         let timeout = timeout.clamp(Duration::from_secs(1), Duration::from_secs(120));
         let mut live = self.watch_live();
         let decided = async {
             loop {
-                let head = self.head().revision;
-                let verdict = live.borrow_and_update().verdict(revision, head);
+                let verdict = live.borrow_and_update().verdict(revision);
                 match verdict {
                     Some(Decided::Live(live_revision)) => return Waited::Live { live_revision },
-                    Some(Decided::Refused { newest, alone }) => {
-                        let deployment = if !own || self.blamed(&newest, revision).await { Some(newest) } else { alone };
-                        if let Some(deployment) = deployment {
-                            return Waited::Refused { deployment: Box::new(Deployment::clone(&deployment)) };
-                        }
+                    Some(Decided::Refused(deployment)) => {
+                        return Waited::Refused { deployment: Box::new(Deployment::clone(&deployment)) };
                     }
                     None => {}
                 }
@@ -128,17 +90,16 @@ impl Service {
         }
     }
 
-    async fn blamed(&self, deployment: &Deployment, revision: Revision) -> bool {
-        if deployment.errors.is_empty() {
-            return false;
-        }
-        match self.inner.store.revision(revision).await {
-            Ok(info) => info.is_some_and(|info| blames(deployment, &info.changes)),
-            Err(error) => {
-                tracing::warn!(%error, revision, "whose change was refused is not known");
-                false
+    /// These revisions are taken back: whoever waits for one hears of it.
+    pub(super) fn note_taken_back(&self, revisions: &BTreeSet<Revision>, deployment: &Deployment) {
+        let deployment = Arc::new(deployment.clone());
+        self.inner.shared.live.send_modify(|state| {
+            let state = Arc::make_mut(state);
+            state.taken_back.extend(revisions.iter().map(|revision| (*revision, Arc::clone(&deployment))));
+            while state.taken_back.len() > TAKEN_BACK {
+                state.taken_back.pop_first();
             }
-        }
+        });
     }
 
     /// Newest first; `before` is the id of the last one of the page before.

@@ -1,8 +1,9 @@
 //! Use cases: authorize, validate, write, audit; and the state that answers reads. The API and the reconciler call nothing below this.
 //!
-//! The life of a write: [`Service::write`] authorizes, parses ([`parse`]), applies it to the head to see what it comes to ([`apply`]) and
-//! has the engines judge it ([`judge`]), all in the caller's task; then it queues it for the one [`writer`], which applies it again to
-//! the newest state, commits it with what else piled up, shows the new head, and answers.
+//! The life of a write: [`Service::write`] authorizes, parses ([`parse`]), makes it on the head to see what it comes to ([`apply`] for one
+//! operation, [`merge`] for what is staged, [`whole`] for both) and has the engines judge it ([`judge`]), all in the caller's task; then it
+//! queues it for the one [`writer`], which makes it again on the newest state, commits it with what else piled up, shows the new head, and
+//! answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,28 +18,43 @@ use crate::domain::error::Result;
 use crate::domain::{Action, Entry, Finding, Kind, Name, Network, Principal, Revision, Snapshot};
 
 mod apply;
+mod batch;
+mod change_sets;
+mod desired;
 mod entries;
 mod judge;
 mod keyed;
 mod live;
+mod merge;
 mod object;
 mod observe;
 mod parse;
+mod plan;
 mod read;
+mod rollback;
 mod rows;
 mod start;
 mod stream;
+mod take_back;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod view;
+mod whole;
 mod write;
 mod writer;
 
+pub use crate::store::RevisionFilter;
+pub use batch::Batched;
+pub use change_sets::CommittedSet;
+pub use desired::Desired;
 pub use entries::MOST as MOST_ENTRIES;
 pub use judge::Engines;
 pub use object::Spec;
-pub use parse::{escape, merge, resource};
+pub use parse::{merge, resource, typed};
+pub use rollback::RolledBack;
 use start::{Inner, Shared};
+pub use take_back::Blame;
 
 /// Who asks, and by which request: goes into audit rows.
 #[derive(Clone, Debug)]
@@ -49,7 +65,7 @@ pub struct Caller {
     pub address: Option<std::net::IpAddr>,
 }
 
-/// What a write expects of the object it changes (RFC 9110 13.1).
+/// What a write expects of the object it changes (RFC 9110 13.1), or of nothing but its change set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precondition {
     /// No If-Match, no If-None-Match: may create, may not change (428).
@@ -60,6 +76,8 @@ pub enum Precondition {
     Revision(Revision),
     /// `If-Match: *`: whatever is there, but something must be.
     Any,
+    /// In a change set: its base is the precondition.
+    Base,
 }
 
 /// The keyed arrays whose elements are resources of their own.
@@ -174,6 +192,8 @@ pub struct LiveState {
     pub deployment: Option<Deployment>,
     /// Refused revisions since the last live one: revision -> deployment.
     pub refused: BTreeMap<Revision, Arc<Deployment>>,
+    /// Revisions whose content was taken back, and the deployment that refused it; the newest 1,000.
+    pub taken_back: BTreeMap<Revision, Arc<Deployment>>,
     /// Vhosts whose last probe saw something else than expected.
     pub unproven: Vec<Name>,
 }

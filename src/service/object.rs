@@ -27,6 +27,16 @@ impl Spec {
             Self::IpList(list) => &list.name,
         }
     }
+
+    /// As callers write it.
+    pub fn value(&self) -> Value {
+        match self {
+            Self::Vhost(vhost) => serde_json::to_value(vhost),
+            Self::Policy(policy) => serde_json::to_value(policy),
+            Self::IpList(list) => serde_json::to_value(list),
+        }
+        .expect("resources are plain data")
+    }
 }
 
 /// An object as a snapshot holds it.
@@ -98,6 +108,14 @@ impl Object {
         }
     }
 
+    pub fn identity(&self) -> (Kind, &Name) {
+        match self {
+            Self::Vhost(vhost) => (Kind::Vhost, &vhost.spec.name),
+            Self::Policy(policy) => (Kind::Policy, &policy.spec.name),
+            Self::IpList(state) => (Kind::IpList, &state.list.spec.name),
+        }
+    }
+
     pub fn facts(&self) -> Facts {
         match self {
             Self::Vhost(vhost) => facts(vhost),
@@ -111,6 +129,14 @@ impl Object {
             Self::Vhost(vhost) => vhost.revision,
             Self::Policy(policy) => policy.revision,
             Self::IpList(state) => state.list.revision,
+        }
+    }
+
+    pub fn spec(&self) -> Spec {
+        match self {
+            Self::Vhost(vhost) => Spec::Vhost(vhost.spec.clone()),
+            Self::Policy(policy) => Spec::Policy(policy.spec.clone()),
+            Self::IpList(state) => Spec::IpList(state.list.spec.clone()),
         }
     }
 
@@ -141,6 +167,15 @@ impl Object {
             (Self::IpList(held), Spec::IpList(spec)) => held.list.spec == *spec,
             _ => false,
         }
+    }
+
+    /// Whether it is the same version of the same object: one recreated under a name is another.
+    pub fn is_version_of(&self, other: &Self) -> bool {
+        let key = |object: &Self| {
+            let facts = object.facts();
+            (facts.id, facts.revision)
+        };
+        key(self) == key(other)
     }
 
     pub fn same(&self, other: &Self) -> bool {

@@ -88,6 +88,11 @@ fn complete<T: DeserializeOwned>(fields: Map<String, Value>, complete: fn(T) -> 
     Err(Error::Invalid(faults))
 }
 
+/// Reads what is no resource; the first fault is told.
+pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T> {
+    serde_path_to_error::deserialize(value).map_err(|error| Error::Invalid(vec![fault(&error)]))
+}
+
 /// A good value of each required field.
 fn harmless(field: &str) -> Option<Value> {
     match field {

@@ -8,11 +8,21 @@ use crate::domain::error::{Error, Result};
 use crate::domain::revision::RevisionInfo;
 use crate::domain::snapshot::ListState;
 use crate::domain::{Action, Name, Policy, Revision, Snapshot, Versioned, Vhost};
+use crate::store::RevisionFilter;
 use crate::{compile, render};
 
 /// A page's limit, 1 to 500.
-pub(super) fn bounded(limit: usize) -> i64 {
+pub fn bounded(limit: usize) -> i64 {
     i64::try_from(limit.clamp(1, 500)).unwrap_or(500)
+}
+
+/// Changes that a list of revisions shows of each.
+const SHOWN: usize = 100;
+
+/// A revision as lists and the stream show it.
+pub fn short(mut info: RevisionInfo) -> RevisionInfo {
+    info.changes.truncate(SHOWN);
+    info
 }
 
 fn absent(kind: &'static str, name: impl std::fmt::Display) -> Error {
@@ -20,25 +30,34 @@ fn absent(kind: &'static str, name: impl std::fmt::Display) -> Error {
 }
 
 impl Service {
-    pub fn vhost(&self, caller: &Caller, name: &str) -> Result<Arc<Versioned<Vhost>>> {
+    pub fn vhost(&self, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Versioned<Vhost>>> {
         self.authorize(&caller.principal, Action::Read, "vhost", Name::parse(name).ok().as_ref())?;
-        self.head().vhosts.get(name).cloned().ok_or_else(|| absent("vhost", name))
+        snapshot.vhosts.get(name).cloned().ok_or_else(|| absent("vhost", name))
     }
 
-    pub fn policy(&self, caller: &Caller, name: &str) -> Result<Arc<Versioned<Policy>>> {
+    pub fn policy(&self, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Versioned<Policy>>> {
         self.authorize(&caller.principal, Action::Read, "policy", Name::parse(name).ok().as_ref())?;
-        self.head().policies.get(name).cloned().ok_or_else(|| absent("policy", name))
+        snapshot.policies.get(name).cloned().ok_or_else(|| absent("policy", name))
     }
 
-    pub fn ip_list(&self, caller: &Caller, name: &str) -> Result<Arc<ListState>> {
+    pub fn ip_list(&self, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<ListState>> {
         self.authorize(&caller.principal, Action::Read, "ip_list", Name::parse(name).ok().as_ref())?;
-        self.head().ip_lists.get(name).cloned().ok_or_else(|| absent("IP list", name))
+        snapshot.ip_lists.get(name).cloned().ok_or_else(|| absent("IP list", name))
     }
 
-    /// `before`: only older ones; `limit` 1 to 500.
-    pub async fn revisions(&self, caller: &Caller, before: Option<Revision>, limit: usize) -> Result<Vec<RevisionInfo>> {
+    /// Newest first, and how many there are in all that the filter lets through. `before`: only older ones; `limit` 1 to 501.
+    pub async fn revisions(
+        &self,
+        caller: &Caller,
+        before: Option<Revision>,
+        filter: &RevisionFilter,
+        limit: usize,
+    ) -> Result<(Vec<RevisionInfo>, usize)> {
         self.authorize(&caller.principal, Action::Read, "revision", None)?;
-        self.inner.store.revisions(before, bounded(limit)).await
+        let limit = i64::try_from(limit.clamp(1, 501)).unwrap_or(501);
+        let found = self.inner.store.revisions(before, filter, limit).await?;
+        let total = self.inner.store.count_revisions(filter).await?;
+        Ok((found.into_iter().map(short).collect(), usize::try_from(total).unwrap_or_default()))
     }
 
     pub async fn revision(&self, caller: &Caller, number: Revision) -> Result<RevisionInfo> {
@@ -49,6 +68,10 @@ impl Service {
     /// The state at a revision, by query; 0 is the empty state.
     pub async fn snapshot_at(&self, caller: &Caller, number: Revision) -> Result<Arc<Snapshot>> {
         self.authorize(&caller.principal, Action::Read, "revision", None)?;
+        self.state_at(number).await
+    }
+
+    pub(super) async fn state_at(&self, number: Revision) -> Result<Arc<Snapshot>> {
         let head = self.head();
         if number == head.revision {
             return Ok(head);

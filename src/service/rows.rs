@@ -10,9 +10,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::apply::Change;
-use super::object::Object;
+use super::object::{Facts, Object};
+use super::writer::About;
 use super::{Caller, entries};
-use crate::domain::revision::{ChangeType, ObjectChange, RevisionInfo};
+use crate::domain::diff::ChangeCounts;
+use crate::domain::revision::{ChangeType, ObjectChange, Origin, RevisionInfo};
 use crate::domain::{Kind, Principal, Revision};
 use crate::store::{AuditRow, Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
 
@@ -34,18 +36,50 @@ impl Rows {
         Self { batch: Batch::default(), digest, objects: HashMap::new(), versions: HashMap::new(), entries: HashMap::new() }
     }
 
-    pub fn add(&mut self, change: &Change, revision: Revision, at: OffsetDateTime, caller: &Caller, message: &str) {
-        let before = change.before.as_ref().map(Object::json);
-        let after = change.after.as_ref().map(Object::json);
-        let facts = change.after.as_ref().or(change.before.as_ref()).expect("a change has one of them").facts();
-        self.revision(change, revision, at, caller, message, (facts.id, facts.number, after.as_deref()));
-        self.object(change, revision, at, facts.id, facts.number);
-        self.version(&facts, revision, at, after.clone());
-        self.entry(change, facts.id, revision);
+    /// Changes of one revision, each of another object.
+    pub fn add(&mut self, changes: &[Change], revision: Revision, at: OffsetDateTime, caller: &Caller, about: &About) {
+        let author = author(caller);
+        let mut hash = Chained::new(&self.digest);
+        hash.add(&revision.to_string());
+        hash.add(&(at.unix_timestamp_nanos() / 1000).to_string());
+        hash.add(&author);
+        hash.add(&about.message);
+        let mut counts = ChangeCounts::default();
+        for change in changes {
+            let facts = change.after.as_ref().or(change.before.as_ref()).expect("a change has one of them").facts();
+            let after = change.after.as_ref().map(Object::json);
+            hash.change(change, &facts, after.as_deref());
+            self.object(change, revision, at, facts.id, facts.number);
+            self.audit(change, revision, at, caller, facts.id, after.as_ref());
+            self.version(&facts, revision, at, after);
+            self.entry(change, facts.id, revision);
+            counts.add(change.change);
+        }
+        self.digest = hash.finish();
+        let told = |change: &Change| ObjectChange { kind: change.kind, name: change.name.clone(), change: change.change };
+        self.batch.revisions.push(NewRevision {
+            info: RevisionInfo {
+                number: revision,
+                created_at: at,
+                author,
+                message: about.message.clone(),
+                digest: self.digest.clone(),
+                origin: about.origin.clone(),
+                counts,
+                changes: changes.iter().map(told).collect(),
+            },
+        });
+        if let Origin::ChangeSet { id } = about.origin {
+            self.batch.committed.push((id, revision, at));
+        }
+        self.batch.refused.extend(about.refused.iter().cloned());
+    }
+
+    fn audit(&mut self, change: &Change, revision: Revision, at: OffsetDateTime, caller: &Caller, object_id: Uuid, after: Option<&String>) {
+        // Two times 200,000 entries would drown the log: what changed is told, not what is.
         let (before, after) = if change.opened.is_empty() && change.closed.is_empty() {
-            (before, after)
+            (change.before.as_ref().map(Object::json), after.cloned())
         } else {
-            // Two times 200,000 entries would drown the log: what changed is told, not what is.
             let named = |networks: Vec<String>, count: usize| json!({"count": count, "networks": networks}).to_string();
             let closed = change.closed.iter().take(AUDITED).map(ToString::to_string).collect();
             let opened = change.opened.iter().take(AUDITED).map(|entry| entry.network.to_string()).collect();
@@ -66,58 +100,12 @@ impl Rows {
             },
             kind: change.kind,
             name: change.name.clone(),
-            object_id: facts.id,
+            object_id,
             revision,
             request_id: caller.request_id.clone(),
             address: caller.address,
             before,
             after,
-        });
-    }
-
-    fn revision(
-        &mut self,
-        change: &Change,
-        revision: Revision,
-        at: OffsetDateTime,
-        caller: &Caller,
-        message: &str,
-        (id, number, spec): (Uuid, u32, Option<&str>),
-    ) {
-        let author = author(caller);
-        let mut hash = Sha256::new();
-        // Each part with its length before it: no two lists of parts read the same.
-        let mut add = |part: &str| {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        };
-        add(&self.digest);
-        add(&revision.to_string());
-        add(&(at.unix_timestamp_nanos() / 1000).to_string());
-        add(&author);
-        add(message);
-        add(change.kind.as_str());
-        add(&change.name);
-        add(&id.to_string());
-        add(&number.to_string());
-        add(spec.unwrap_or(""));
-        for network in &change.closed {
-            add(&format!("-{network}"));
-        }
-        for entry in &change.opened {
-            add(&serde_json::to_string(entry).expect("entries are plain data"));
-        }
-        self.digest = crate::domain::digest::hex(&hash.finalize());
-        let changes = vec![ObjectChange { kind: change.kind, name: change.name.clone(), change: change.change }];
-        self.batch.revisions.push(NewRevision {
-            info: RevisionInfo {
-                number: revision,
-                created_at: at,
-                author,
-                message: message.to_owned(),
-                digest: self.digest.clone(),
-                changes,
-            },
         });
     }
 
@@ -152,7 +140,7 @@ impl Rows {
         }
     }
 
-    fn version(&mut self, facts: &super::object::Facts, revision: Revision, at: OffsetDateTime, spec: Option<String>) {
+    fn version(&mut self, facts: &Facts, revision: Revision, at: OffsetDateTime, spec: Option<String>) {
         match self.versions.remove(&facts.id) {
             Some(index) => self.batch.versions[index].to = Some(revision),
             // One that was created in this batch has an open version in it.
@@ -195,12 +183,46 @@ impl Rows {
     }
 }
 
+/// A digest over the one before it and parts, each with its length before it: no two lists of parts read the same.
+struct Chained(Sha256);
+
+impl Chained {
+    fn new(before: &str) -> Self {
+        let mut hash = Self(Sha256::new());
+        hash.add(before);
+        hash
+    }
+
+    fn add(&mut self, part: &str) {
+        self.0.update((part.len() as u64).to_be_bytes());
+        self.0.update(part.as_bytes());
+    }
+
+    fn change(&mut self, change: &Change, facts: &Facts, spec: Option<&str>) {
+        self.add(change.kind.as_str());
+        self.add(&change.name);
+        self.add(&facts.id.to_string());
+        self.add(&facts.number.to_string());
+        self.add(spec.unwrap_or(""));
+        for network in &change.closed {
+            self.add(&format!("-{network}"));
+        }
+        for entry in &change.opened {
+            self.add(&serde_json::to_string(entry).expect("entries are plain data"));
+        }
+    }
+
+    fn finish(self) -> String {
+        crate::domain::digest::hex(&self.0.finalize())
+    }
+}
+
 /// As the tables take it: what one caller is called must not fail those who write with them.
-fn author(caller: &Caller) -> String {
+pub fn author(caller: &Caller) -> String {
     caller.principal.label().chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-/// For the stream: the revision as its endpoint answers it.
+/// For the stream: the revision as its list shows it.
 pub fn event(info: &RevisionInfo) -> Value {
-    serde_json::to_value(info).unwrap_or_default()
+    serde_json::to_value(super::read::short(info.clone())).unwrap_or_default()
 }

@@ -15,6 +15,7 @@ use uuid::{ContextV7, Uuid};
 use super::judge::{Engines, Judge};
 use super::stream::Stream;
 use super::tokens::{self, Tokens};
+use super::view::Views;
 use super::writer::{QUEUE, Request, Writer};
 use super::{LiveState, Service};
 use crate::compile::NodeSettings;
@@ -79,6 +80,7 @@ pub(super) struct Inner {
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub proofs: RwLock<HashMap<Name, Arc<Proof>>>,
     pub engine_status: ArcSwap<EngineStatus>,
+    pub views: Views,
     tasks: TaskTracker,
     /// Ends the tasks when the last clone of the service goes.
     stop: DropGuard,
@@ -144,6 +146,7 @@ impl Service {
             tokens,
             proofs: RwLock::new(proofs),
             engine_status: ArcSwap::default(),
+            views: Views::default(),
             tasks,
             stop: stop.drop_guard(),
         };
@@ -183,6 +186,11 @@ async fn live_state(store: &Store) -> Result<LiveState> {
     known.sort_by_key(|deployment| deployment.id);
     for deployment in &known {
         state.note(deployment);
+    }
+    for (revisions, id) in store.taken_back(100).await? {
+        if let Some(deployment) = store.deployment(id).await?.map(Arc::new) {
+            state.taken_back.extend(revisions.into_iter().map(|revision| (revision, Arc::clone(&deployment))));
+        }
     }
     Ok(state)
 }

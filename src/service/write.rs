@@ -1,18 +1,20 @@
 //! A write in its caller's task: what can be judged without the writer is judged here.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::apply::{Change, Next, Op, Outcome, apply};
+use super::apply::{Next, Op, relative};
 use super::judge::Judged;
 use super::keyed::inside;
 use super::object::Object;
-use super::writer::{Done, Reply, Request, snapshot_after};
+use super::writer::{About, Done, Made, Reply, Request, Unmade, Work, snapshot_after};
 use super::{Caller, Operation, Precondition, Service, Written, entries};
 use crate::domain::error::{Error, Result};
-use crate::domain::{Action, Finding, Snapshot};
+use crate::domain::{Action, Finding, Kind, Revision, Snapshot};
 
 /// How often a write is judged anew because another came in between.
 const ROUNDS: usize = 5;
@@ -20,37 +22,76 @@ const ROUNDS: usize = 5;
 /// Characters of a revision's message, at most.
 const MESSAGE: usize = 2000;
 
+/// Refuses what no revision may be called; `pointer` says where the message came from.
+pub fn check_message(pointer: &str, message: &str) -> Result<()> {
+    if message.chars().count() > MESSAGE || message.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        let detail = format!("a message has at most {MESSAGE} characters, and no control characters but newline and tab");
+        return Err(Error::invalid(pointer, "invalid_message", detail));
+    }
+    Ok(())
+}
+
 impl Service {
     /// Validates, lets the engines judge what it touches, commits as one revision with its audit row. `message` is the revision's: at most
     /// 2,000 characters, no control characters but newline and tab.
     pub async fn write(&self, caller: &Caller, operation: Operation, precondition: Precondition, message: &str) -> Result<Written> {
-        if message.chars().count() > MESSAGE || message.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-            let detail = format!("a message has at most {MESSAGE} characters, and no control characters but newline and tab");
-            return Err(Error::invalid("", "invalid_message", detail));
-        }
+        check_message("", message)?;
         self.authorize_write(caller, &operation)?;
-        let op = Arc::new(Op::new(operation)?);
+        let work = Arc::new(Work::One { op: Op::new(operation)?, precondition });
+        let about = About { message: message.to_owned(), ..About::default() };
+        let (done, findings) = self.commit(caller, Arc::clone(&work), about, None).await.map_err(|unmade| match unmade {
+            Unmade::Error(error) => error,
+            // Only what is staged has these.
+            Unmade::Conflicts(_) | Unmade::Faults(_) => Error::internal("one operation cannot conflict"),
+        })?;
+        let (kind, name) = work.target().ok_or_else(|| Error::internal("one operation has a target"))?;
+        let snapshot = snapshot_after(&done, kind, name);
+        Ok(Written { revision: done.revision, changed: done.changed, created: done.created, snapshot, findings })
+    }
+
+    /// Judges work on the newest state and has the writer commit it, anew while others come in between. With the digest of a plan: only where
+    /// a plan made now would have the same.
+    pub(super) async fn commit(
+        &self,
+        caller: &Caller,
+        work: Arc<Work>,
+        about: About,
+        plan_digest: Option<&str>,
+    ) -> Result<(Done, Vec<Finding>), Unmade> {
+        let about = Arc::new(about);
         for _ in 0..ROUNDS {
             let head = self.head();
-            let (judged, findings) = match self.preview(&head, &op, precondition).await? {
-                Preview::Unchanged(revision) => {
-                    return Ok(Written { revision, changed: false, created: false, snapshot: head, findings: Vec::new() });
+            if let Some(expected) = plan_digest {
+                let found = self.plan_digest(caller, &head, &work).await.map_err(Unmade::Error)?;
+                if found != expected {
+                    return Err(Unmade::Error(Error::PlanChanged));
                 }
-                Preview::Judged(judged, findings) => (*judged, findings),
+            }
+            let only_on = plan_digest.map(|_| head.revision);
+            let (judged, findings) = match self.preview(&head, &work).await? {
+                Preview::Unchanged(revision) => {
+                    let object = work.target().and_then(|(kind, name)| Object::find(&head, kind, name));
+                    return Ok((Done { revision, changed: false, created: false, object, snapshot: head }, Vec::new()));
+                }
+                Preview::Judged(judged, findings) => (judged, findings),
             };
             let (reply, answer) = oneshot::channel();
-            let request = Request { op: Arc::clone(&op), precondition, caller: caller.clone(), message: message.to_owned(), judged, reply };
-            let gone = |_| Error::Unavailable("shutting down".to_owned());
+            let (work, caller, about) = (Arc::clone(&work), caller.clone(), Arc::clone(&about));
+            let request = Request { work, caller, about, judged: Arc::new(judged), only_on, reply };
+            let gone = |()| Unmade::Error(Error::Unavailable("shutting down".to_owned()));
             self.inner.requests.send(request).await.map_err(|_| gone(()))?;
             match answer.await.map_err(|_| gone(()))? {
-                Reply::Done(done) => return Ok(written(done?, &op, findings)),
+                Reply::Done(done) => return Ok((done, findings)),
+                Reply::Unmade(unmade) => return Err(unmade),
                 Reply::Rejudge => {}
             }
         }
-        Err(Error::Conflict("others change this object all the time, so that it could not be judged; try again".to_owned()))
+        let words = "others change what this is about all the time, so that it could not be judged; try again";
+        Err(Unmade::Error(Error::Conflict(words.to_owned())))
     }
 
-    fn authorize_write(&self, caller: &Caller, operation: &Operation) -> Result<()> {
+    /// Whether the caller may write what an operation writes.
+    pub(super) fn authorize_write(&self, caller: &Caller, operation: &Operation) -> Result<()> {
         let (action, kind, name) = match operation {
             Operation::Put { kind, name, .. } => {
                 let exists = Object::find(&self.head(), *kind, name).is_some();
@@ -61,51 +102,63 @@ impl Service {
             Operation::PutElement { keyed, owner, .. }
             | Operation::PatchElement { keyed, owner, .. }
             | Operation::DeleteElement { keyed, owner, .. } => (Action::Update, keyed.owner(), owner),
-            Operation::BatchEntries { list, .. } | Operation::ReplaceEntries { list, .. } => {
-                (Action::Update, crate::domain::Kind::IpList, list)
-            }
+            Operation::BatchEntries { list, .. } | Operation::ReplaceEntries { list, .. } => (Action::Update, Kind::IpList, list),
         };
         self.authorize(&caller.principal, action, kind.as_str(), Some(name))
     }
 
-    /// What the write would come to now. What is refused or changes nothing is answered from here: that was so at a moment between
+    /// What the work would come to now. What is refused or changes nothing is answered from here: that was so at a moment between
     /// question and answer, and costs the writer nothing.
-    async fn preview(&self, head: &Arc<Snapshot>, op: &Arc<Op>, precondition: Precondition) -> Result<Preview> {
+    async fn preview(&self, head: &Arc<Snapshot>, work: &Work) -> Result<Preview, Unmade> {
         // Nothing to judge, and too much to do it twice.
-        if matches!(**op, Op::BatchEntries { .. } | Op::ReplaceEntries { .. }) {
-            return Ok(Preview::Judged(Box::default(), Vec::new()));
+        if let Work::One { op: Op::BatchEntries { .. } | Op::ReplaceEntries { .. }, .. } = work {
+            return Ok(Preview::Judged(Judged::default(), Vec::new()));
         }
         let now = entries::micros(self.now());
-        let next = Next { revision: head.revision + 1, now, id: Uuid::nil(), number: 1 };
-        match apply(head, op, precondition, &next)? {
-            Outcome::Unchanged(revision) => Ok(Preview::Unchanged(revision)),
-            Outcome::Changed(change) => {
-                let (judged, findings) = self.inner.judge.judge(head, &change, now).await.map_err(|error| relative(error, op, &change))?;
-                Ok(Preview::Judged(Box::new(judged), findings))
+        let fresh = provisional(head);
+        let changes = match work.make(head, Next { revision: head.revision + 1, now, fresh: &fresh })? {
+            Made::Unchanged(revision) => return Ok(Preview::Unchanged(revision)),
+            Made::Changed(changes) => changes,
+        };
+        let judged = self.inner.judge.judge(head, &changes, now).await.into_result();
+        let Work::One { op, .. } = work else {
+            return judged.map(|(judged, findings)| Preview::Judged(judged, findings)).map_err(Unmade::Error);
+        };
+        // One operation is told of what it wrote.
+        let (kind, name) = op.target();
+        let root = format!("/{}/{name}", kind.collection());
+        let change = &changes[0];
+        match judged {
+            Err(error) => Err(Unmade::Error(relative(inside(error, &root), op, change))),
+            Ok((judged, mut findings)) => {
+                for finding in &mut findings {
+                    if let Some(rest) = finding.pointer.strip_prefix(&root) {
+                        finding.pointer = rest.to_owned();
+                    }
+                }
+                Ok(Preview::Judged(judged, findings))
             }
         }
     }
 }
 
 enum Preview {
-    Unchanged(i64),
-    Judged(Box<Judged>, Vec<Finding>),
+    Unchanged(Revision),
+    Judged(Judged, Vec<Finding>),
 }
 
-/// Faults of the owner, told of the element that was written.
-fn relative(error: Error, op: &Op, change: &Change) -> Error {
-    let (keyed, key) = match op {
-        Op::PutElement { keyed, key, .. } | Op::PatchElement { keyed, key, .. } => (keyed, key),
-        _ => return error,
-    };
-    match change.after.as_ref().and_then(|after| keyed.position(after, key)) {
-        Some(index) => inside(error, &format!("{}/{index}", keyed.pointer())),
-        None => error,
+/// Ids and numbers for what may never be committed: numbers differ, so that it can be compiled.
+pub(super) fn provisional(snapshot: &Snapshot) -> impl Fn(Kind) -> (Uuid, u32) + use<> {
+    let most: [(Kind, Option<u32>); 3] = [
+        (Kind::Vhost, snapshot.vhosts.values().map(|vhost| vhost.number).max()),
+        (Kind::Policy, snapshot.policies.values().map(|policy| policy.number).max()),
+        (Kind::IpList, snapshot.ip_lists.values().map(|list| list.list.number).max()),
+    ];
+    let numbers = RefCell::new(BTreeMap::from(most.map(|(kind, number)| (kind, number.unwrap_or(0)))));
+    move |kind| {
+        let mut numbers = numbers.borrow_mut();
+        let number = numbers.entry(kind).or_insert(0);
+        *number = number.saturating_add(1);
+        (Uuid::nil(), *number)
     }
-}
-
-fn written(done: Done, op: &Op, findings: Vec<Finding>) -> Written {
-    let (kind, name) = op.target();
-    let snapshot = snapshot_after(&done, kind, name);
-    Written { revision: done.revision, changed: done.changed, created: done.created, snapshot, findings }
 }

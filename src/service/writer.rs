@@ -1,8 +1,9 @@
-//! The writer: the one task through which every revision goes. It takes what piled up while the last commit ran, applies each operation
-//! in order to a copy of the head, commits all in one transaction, and only then shows the new head and answers.
+//! The writer: the one task through which every revision goes. It takes what piled up while the last commit ran, applies each write in order
+//! to a copy of the head, commits all in one transaction, and only then shows the new head and answers.
 //!
 //! Nobody is told anything that depends on what is not committed: refusals and "nothing changed" wait for the commit too.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +13,23 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Next, Op, Outcome, apply};
+use super::apply::{Change, Next, Op, Outcome, apply};
 use super::entries::micros;
 use super::judge::Judged;
+use super::merge::{Staged, Unfit, merge};
 use super::object::Object;
 use super::rows::{Rows, event};
+use super::whole::{self, Fault};
 use super::{Caller, Precondition, Shared};
+use crate::domain::diff::Conflict;
 use crate::domain::error::{Error, Result};
+use crate::domain::revision::Origin;
 use crate::domain::{Kind, Name, Revision, Snapshot};
-use crate::store::{Lead, Loaded, NewRevision, Store};
+use crate::store::{Lead, Loaded, NewChangeSet, NewRevision, Store};
 
-/// Operations in one transaction, at most.
+/// Writes in one transaction, at most.
 const BATCH: usize = 256;
-/// Operations that may wait; more wait for a place in the queue.
+/// Writes that may wait; more wait for a place in the queue.
 pub const QUEUE: usize = 1024;
 /// How often the lead is asked for while nothing is written.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -34,17 +39,82 @@ const FIND_OUT: Duration = Duration::from_secs(10);
 /// Why writes are refused while the lead is lost.
 pub const NO_LEAD: &str = "the database is away, or another process has taken over: nothing can be written now; try again";
 
-pub struct Request {
-    pub op: Arc<Op>,
-    pub precondition: Precondition,
-    pub caller: Caller,
+/// What is to become a revision.
+pub enum Work {
+    /// One operation of a caller.
+    One { op: Op, precondition: Precondition },
+    /// What a change set, a rollback or a take-back comes to: brought onto the newest state.
+    Staged(Vec<Staged>),
+}
+
+/// What work comes to on a state.
+pub enum Made {
+    Unchanged(Revision),
+    Changed(Vec<Change>),
+}
+
+/// Why it comes to nothing.
+pub enum Unmade {
+    /// Of one operation; pointers go into what it wrote.
+    Error(Error),
+    Conflicts(Vec<Conflict>),
+    /// Of what is staged, by object.
+    Faults(Vec<Fault>),
+}
+
+impl Work {
+    /// What it changes on a state; judged as a whole. The writer and the caller's task use the same function, so that they cannot disagree.
+    pub fn make(&self, snapshot: &Snapshot, next: Next<'_>) -> Result<Made, Unmade> {
+        let changes = match self {
+            Self::One { op, precondition } => {
+                return match apply(snapshot, op, *precondition, next).map_err(Unmade::Error)? {
+                    Outcome::Unchanged(revision) => Ok(Made::Unchanged(revision)),
+                    Outcome::Changed(change) => Ok(Made::Changed(vec![*change])),
+                };
+            }
+            Self::Staged(staged) => merge(snapshot, staged, next).map_err(|unfit| match unfit {
+                Unfit::Conflicts(conflicts) => Unmade::Conflicts(conflicts),
+                Unfit::Faults(faults) => Unmade::Faults(faults),
+            })?,
+        };
+        let faults = whole::faults(snapshot, &changes);
+        if !faults.is_empty() {
+            return Err(Unmade::Faults(faults));
+        }
+        Ok(if changes.is_empty() { Made::Unchanged(snapshot.revision) } else { Made::Changed(changes) })
+    }
+
+    /// The object that one operation is about.
+    pub fn target(&self) -> Option<(Kind, &Name)> {
+        match self {
+            Self::One { op, .. } => Some(op.target()),
+            Self::Staged(_) => None,
+        }
+    }
+}
+
+/// What a revision is said to be, and what is stored with it in the same transaction.
+#[derive(Clone, Debug, Default)]
+pub struct About {
     pub message: String,
-    pub judged: Judged,
+    pub origin: Origin,
+    /// What is left of revisions that are taken back by this one.
+    pub refused: Vec<NewChangeSet>,
+}
+
+pub struct Request {
+    pub work: Arc<Work>,
+    pub caller: Caller,
+    pub about: Arc<About>,
+    pub judged: Arc<Judged>,
+    /// What was judged is more than what `judged` tells: only on this revision.
+    pub only_on: Option<Revision>,
     pub reply: oneshot::Sender<Reply>,
 }
 
 pub enum Reply {
-    Done(Result<Done>),
+    Done(Done),
+    Unmade(Unmade),
     /// Another write came in between: what would be committed is not what was judged.
     Rejudge,
 }
@@ -54,14 +124,14 @@ pub struct Done {
     pub revision: Revision,
     pub changed: bool,
     pub created: bool,
-    /// The object as this write left it.
+    /// The object that one operation is about, as it left it.
     pub object: Option<Object>,
     /// The newest head: this write, and those committed with it.
     pub snapshot: Arc<Snapshot>,
 }
 
 enum Planned {
-    Refused(Error),
+    Unmade(Unmade),
     Rejudge,
     Done { revision: Revision, changed: bool, created: bool, object: Option<Object> },
 }
@@ -254,28 +324,35 @@ impl Writer {
     }
 
     fn plan_one(&self, plan: &mut Plan, request: &Request, now: OffsetDateTime) -> Planned {
-        let (kind, name) = request.op.target();
-        let number = plan.numbers.get(&kind).copied().unwrap_or(0).saturating_add(1);
-        let revision = plan.snapshot.revision + 1;
-        let next = Next { revision, now, id: self.shared.id(now), number };
-        let change = match apply(&plan.snapshot, &request.op, request.precondition, &next) {
-            Err(error) => return Planned::Refused(error),
-            Ok(Outcome::Unchanged(revision)) => {
-                let object = Object::find(&plan.snapshot, kind, name);
-                return Planned::Done { revision, changed: false, created: false, object };
-            }
-            Ok(Outcome::Changed(change)) => change,
-        };
-        if !request.judged.covers(&plan.snapshot, &change) {
+        if request.only_on.is_some_and(|revision| revision != plan.snapshot.revision) {
             return Planned::Rejudge;
         }
-        if change.before.is_none() {
-            plan.numbers.insert(kind, number);
+        let numbers = RefCell::new(plan.numbers.clone());
+        let fresh = |kind| {
+            let mut numbers = numbers.borrow_mut();
+            let number = numbers.entry(kind).or_insert(0);
+            *number = number.saturating_add(1);
+            (self.shared.id(now), *number)
+        };
+        let revision = plan.snapshot.revision + 1;
+        let changes = match request.work.make(&plan.snapshot, Next { revision, now, fresh: &fresh }) {
+            Err(unmade) => return Planned::Unmade(unmade),
+            Ok(Made::Unchanged(revision)) => {
+                let object = request.work.target().and_then(|(kind, name)| Object::find(&plan.snapshot, kind, name));
+                return Planned::Done { revision, changed: false, created: false, object };
+            }
+            Ok(Made::Changed(changes)) => changes,
+        };
+        if !request.judged.covers(&plan.snapshot, &changes) {
+            return Planned::Rejudge;
         }
-        plan.rows.add(&change, revision, now, &request.caller, &request.message);
-        change.put(&mut plan.snapshot);
+        plan.numbers = numbers.into_inner();
+        plan.rows.add(&changes, revision, now, &request.caller, &request.about);
+        whole::put(&mut plan.snapshot, &changes);
         plan.snapshot.revision = revision;
-        Planned::Done { revision, changed: true, created: change.created, object: change.after }
+        let created = changes.iter().any(|change| change.created);
+        let object = request.work.target().and_then(|_| changes.into_iter().next()).and_then(|change| change.after);
+        Planned::Done { revision, changed: true, created, object }
     }
 
     fn committed(&mut self, requests: Vec<Request>, plan: Plan) {
@@ -322,10 +399,10 @@ impl Writer {
 fn answer(requests: Vec<Request>, planned: Vec<Planned>, head: &Arc<Snapshot>) {
     for (request, planned) in requests.into_iter().zip(planned) {
         let reply = match planned {
-            Planned::Refused(error) => Reply::Done(Err(error)),
+            Planned::Unmade(unmade) => Reply::Unmade(unmade),
             Planned::Rejudge => Reply::Rejudge,
             Planned::Done { revision, changed, created, object } => {
-                Reply::Done(Ok(Done { revision, changed, created, object, snapshot: Arc::clone(head) }))
+                Reply::Done(Done { revision, changed, created, object, snapshot: Arc::clone(head) })
             }
         };
         // A client that left cancels nothing.
@@ -335,7 +412,7 @@ fn answer(requests: Vec<Request>, planned: Vec<Planned>, head: &Arc<Snapshot>) {
 
 fn refuse(requests: Vec<Request>, error: impl Fn() -> Error) {
     for request in requests {
-        drop(request.reply.send(Reply::Done(Err(error()))));
+        drop(request.reply.send(Reply::Unmade(Unmade::Error(error()))));
     }
 }
 

@@ -7,8 +7,8 @@ use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Lead;
 use super::lead::within;
+use super::{Lead, NewChangeSet, change_sets};
 use crate::domain::error::Result;
 use crate::domain::revision::RevisionInfo;
 use crate::domain::{Kind, Name, Revision};
@@ -88,6 +88,10 @@ pub struct Batch {
     pub closed_lists: Vec<CloseList>,
     pub entries: Vec<EntryRow>,
     pub audit: Vec<AuditRow>,
+    /// Change sets that became a revision, and when.
+    pub committed: Vec<(Uuid, Revision, OffsetDateTime)>,
+    /// What is left of revisions that are taken back.
+    pub refused: Vec<NewChangeSet>,
 }
 
 impl Lead {
@@ -107,6 +111,10 @@ async fn write(connection: &mut PgConnection, head: (Revision, &str), batch: &Ba
     versions(tx, batch).await?;
     entries(tx, batch).await?;
     audit(tx, batch).await?;
+    closed_change_sets(tx, batch).await?;
+    for change_set in &batch.refused {
+        change_sets::insert(tx, change_set).await?;
+    }
     let moved = sqlx::query!(
         "update revision_head set number = $1, digest = $2 where number = $3 and digest = $4",
         last.info.number,
@@ -126,18 +134,22 @@ async fn write(connection: &mut PgConnection, head: (Revision, &str), batch: &Ba
 
 async fn revisions(tx: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
     let rows = || batch.revisions.iter().map(|r| &r.info);
-    let changes: Vec<String> = rows().map(|r| serde_json::to_string(&r.changes).expect("changes are plain data")).collect();
+    let json = |part: &dyn Fn(&RevisionInfo) -> serde_json::Result<String>| -> Vec<String> {
+        rows().map(|r| part(r).expect("revisions are plain data")).collect()
+    };
     sqlx::query!(
-        "insert into revisions (number, created_at, author, message, digest, changes)
-         select number, at, author, message, digest, changes::json
-         from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[])
-              as r (number, at, author, message, digest, changes)",
+        "insert into revisions (number, created_at, author, message, digest, changes, origin, counts)
+         select number, at, author, message, digest, changes::json, origin::json, counts::json
+         from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+              as r (number, at, author, message, digest, changes, origin, counts)",
         &rows().map(|r| r.number).collect::<Vec<_>>(),
         &rows().map(|r| r.created_at).collect::<Vec<_>>(),
         &rows().map(|r| r.author.clone()).collect::<Vec<_>>(),
         &rows().map(|r| r.message.clone()).collect::<Vec<_>>(),
         &rows().map(|r| r.digest.clone()).collect::<Vec<_>>(),
-        &changes
+        &json(&|r| serde_json::to_string(&r.changes)),
+        &json(&|r| serde_json::to_string(&r.origin)),
+        &json(&|r| serde_json::to_string(&r.counts))
     )
     .execute(tx)
     .await?;
@@ -272,6 +284,25 @@ async fn audit(tx: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
         &rows.iter().map(|a| a.after.clone()).collect::<Vec<_>>() as &[Option<String>]
     )
     .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What they staged is in the revision now.
+async fn closed_change_sets(tx: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
+    if batch.committed.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = batch.committed.iter().map(|c| c.0).collect();
+    sqlx::query!(
+        "update change_sets c set state = 'committed', revision = n.revision, refusal = null, updated_at = n.at, version = version + 1
+         from unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) as n (id, revision, at)
+         where c.id = n.id and c.state in ('open', 'refused')",
+        &ids,
+        &batch.committed.iter().map(|c| c.1).collect::<Vec<_>>(),
+        &batch.committed.iter().map(|c| c.2).collect::<Vec<_>>()
+    )
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

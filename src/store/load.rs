@@ -1,6 +1,6 @@
 //! Reading whole states: the head at the start and after the lead was lost, any revision on demand.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Store, failed, inconsistent};
 use crate::domain::error::{Error, Result};
 use crate::domain::snapshot::ListState;
-use crate::domain::{Entry, Kind, Network, Revision, Snapshot, Title, Versioned};
+use crate::domain::{Entry, Kind, Name, Network, Revision, Snapshot, Title, Versioned};
 
 /// The newest state, with what is needed to write the next.
 pub struct Loaded {
@@ -85,6 +85,42 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Of the state at a revision: these objects, as far as they were there. Nothing else is in it.
+    pub async fn objects_at(&self, number: Revision, keys: &BTreeSet<(Kind, Name)>) -> Result<Snapshot> {
+        let kinds: Vec<String> = keys.iter().map(|(kind, _)| kind.as_str().to_owned()).collect();
+        let names: Vec<String> = keys.iter().map(|(_, name)| name.to_string()).collect();
+        let objects = sqlx::query_as!(
+            ObjectRow,
+            r#"select o.id, o.kind, o.name, o.number, o.created_at, v.from_revision as revision, v.written_at,
+                      v.spec::text as "spec!", v.elements::text as "elements!"
+               from unnest($2::text[], $3::text[]) as k (kind, name)
+               join objects o on o.kind = k.kind and o.name = k.name
+               join lateral (select * from object_versions v where v.object_id = o.id and v.from_revision <= $1
+                             order by v.from_revision desc limit 1) v on true
+               where o.created_revision <= $1 and (o.deleted_revision is null or o.deleted_revision > $1)"#,
+            number,
+            &kinds,
+            &names
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("loading objects of a revision"))?;
+        let lists: Vec<Uuid> = objects.iter().filter(|row| row.kind == Kind::IpList.as_str()).map(|row| row.id).collect();
+        let entries = sqlx::query_as!(
+            EntryOfList,
+            "select list_id, network, comment, expires_at from list_entries
+             where list_id = any ($2) and from_revision <= $1 and (to_revision is null or to_revision > $1)",
+            number,
+            &lists
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("loading objects of a revision"))?;
+        tokio::task::spawn_blocking(move || assemble(number, objects, entries)).await.map_err(Error::internal)?
+    }
+}
+
 async fn load_head(tx: &mut PgConnection) -> Result<Loaded> {
     let head = sqlx::query!("select number, digest from revision_head").fetch_one(&mut *tx).await.map_err(failed("loading the head"))?;
     let objects = sqlx::query_as!(
@@ -152,7 +188,7 @@ fn versioned<T: DeserializeOwned>(row: &ObjectRow) -> Result<Versioned<T>> {
     })
 }
 
-fn kind(text: &str) -> Result<Kind> {
+pub(super) fn kind(text: &str) -> Result<Kind> {
     [Kind::Vhost, Kind::Policy, Kind::IpList]
         .into_iter()
         .find(|kind| kind.as_str() == text)

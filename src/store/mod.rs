@@ -14,6 +14,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::domain::error::{Error, Result};
 
+mod change_sets;
 mod commit;
 mod deployments;
 mod lead;
@@ -22,10 +23,12 @@ mod proofs;
 mod revisions;
 mod tokens;
 
+pub use change_sets::{NewChangeSet, StagedRow};
 pub use commit::{AuditRow, Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
 pub(crate) use deployments::SAID;
 pub use lead::Lead;
 pub use load::Loaded;
+pub use revisions::RevisionFilter;
 pub use tokens::{NewToken, Token};
 
 /// The migrations, embedded.

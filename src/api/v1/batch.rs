@@ -10,9 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::crud;
-use super::entries::off_thread;
 use crate::api::entry_text;
-use crate::api::extract::{ENTRIES_LIMIT, JSON, Path, WriteParams, read, require_media_type};
+use crate::api::extract::{ENTRIES_LIMIT, JSON, Path, WriteParams, off_thread, read, require_media_type};
 use crate::api::idempotency;
 use crate::api::problem::Problem;
 use crate::api::representation::Represented;
@@ -50,6 +49,7 @@ async fn batch(State(state): State<ApiState>, Path(list): Path<String>, write: W
     let key = idempotency::key(&write.headers)?;
     let bytes = read(&write.headers, body, ENTRIES_LIMIT).await?;
     let request = bytes.clone();
+    let place = write.params.change_set.map(|id| id.to_string()).unwrap_or_default();
     let work = async {
         let (add, remove) = off_thread(bytes, entry_text::batch).await?;
         let operation = Operation::BatchEntries { list: list.clone(), add, remove };
@@ -57,5 +57,5 @@ async fn batch(State(state): State<ApiState>, Path(list): Path<String>, write: W
         crud::answer::<IpList>(&state, &committed, &list, committed.status(StatusCode::OK), None)
     };
     let principal = &write.asker.principal;
-    state.idempotency.once(key, principal, &[b"entries:batch", list.as_bytes(), &request], work).await
+    state.idempotency.once(key, principal, &[b"entries:batch", list.as_bytes(), place.as_bytes(), &request], work).await
 }

@@ -8,15 +8,16 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::api::etag;
+use crate::api::extract::Reader;
 use crate::api::problem::Problem;
 use crate::api::representation::{Resource, json, represent};
 use crate::api::state::ApiState;
 use crate::api::write::{self, Committed, Write};
 use crate::domain::{Name, Revision};
-use crate::service::{Caller, Operation, Precondition};
+use crate::service::{Operation, Precondition};
 
-pub fn get<R: Resource>(state: &ApiState, caller: &Caller, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
-    let held = R::read(&state.service, caller, name)?;
+pub fn get<R: Resource>(state: &ApiState, reader: &Reader, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
+    let held = R::read(&state.service, &reader.asker, &reader.snapshot, name)?;
     let revision = R::versioned(&held).revision;
     if headers.contains_key(IF_NONE_MATCH) && etag::not_modified(headers, revision)? {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag::header(revision))]).into_response());
@@ -48,7 +49,7 @@ pub async fn delete<R: Resource>(state: &ApiState, write: &Write, name: &str) ->
 
 /// Commits `operation` under the precondition of the request's headers.
 pub async fn commit<R: Resource>(state: &ApiState, write: &Write, name: &Name, operation: Operation) -> Result<Committed, Problem> {
-    let precondition = write.precondition(|| Some(R::versioned(held::<R>(state, name)?.as_ref()).revision))?;
+    let precondition = write.precondition(|| Some(R::versioned(held::<R>(state, write, name)?.as_ref()).revision))?;
     commit_if::<R>(state, write, name, operation, precondition).await
 }
 
@@ -61,7 +62,7 @@ pub async fn commit_if<R: Resource>(
     precondition: Precondition,
 ) -> Result<Committed, Problem> {
     let current = || {
-        let held = held::<R>(state, name)?;
+        let held = held::<R>(state, write, name)?;
         write::current(R::versioned(&held).revision, &represent::<R>(state, &held, Vec::new()))
     };
     write.commit(state, operation, precondition, current).await
@@ -82,8 +83,8 @@ pub fn answer<R: Resource>(
     Ok(committed.finish(response, location.as_deref()))
 }
 
-fn held<R: Resource>(state: &ApiState, name: &Name) -> Option<Arc<R::Held>> {
-    R::all(&state.service.head()).get(name).cloned()
+fn held<R: Resource>(state: &ApiState, write: &Write, name: &Name) -> Option<Arc<R::Held>> {
+    R::all(&write.snapshot(state)).get(name).cloned()
 }
 
 fn path<R: Resource>(name: &Name) -> String {

@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::elements::{self, Elements};
-use crate::api::extract::{Asker, MergePatch, NoParams, Path, Query, Resource, WriteParams};
+use crate::api::extract::{MergePatch, Path, Reader, Resource, ViewParams, WriteParams};
 use crate::api::problem::Problem;
 use crate::api::schema::RepresentedElement;
 use crate::api::state::ApiState;
@@ -19,24 +19,23 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// List a policy's custom rules
-#[utoipa::path(get, path = "/api/v1/policies/{policy}/custom-rules", operation_id = "list_custom_rules", tag = "policies", params(("policy" = Name, Path)),
+#[utoipa::path(get, path = "/api/v1/policies/{policy}/custom-rules", operation_id = "list_custom_rules", tag = "policies", params(("policy" = Name, Path), ViewParams),
     responses((status = 200, description = "All of them, in their order.", body = Elements<RepresentedElement<CustomRule>>)))]
-async fn list(State(state): State<ApiState>, asker: Asker, Path(owner): Path<String>, _: Query<NoParams>) -> Result<Response, Problem> {
-    elements::list::<CustomRule>(&state, &asker, &owner)
+async fn list(State(state): State<ApiState>, reader: Reader, Path(owner): Path<String>) -> Result<Response, Problem> {
+    elements::list::<CustomRule>(&state, &reader, &owner)
 }
 
 /// Read a custom rule
 #[utoipa::path(get, path = "/api/v1/policies/{policy}/custom-rules/{id}", operation_id = "get_custom_rule", tag = "policies",
-    params(("policy" = Name, Path), ("id" = u32, Path, minimum = 190000, maximum = 199999)),
+    params(("policy" = Name, Path), ("id" = u32, Path, minimum = 190000, maximum = 199999), ViewParams),
     responses((status = 200, description = "The custom rule.", body = RepresentedElement<CustomRule>), (status = 304, description = "Not changed.")))]
 async fn get(
     State(state): State<ApiState>,
-    asker: Asker,
+    reader: Reader,
     Path((owner, key)): Path<(String, String)>,
-    _: Query<NoParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    elements::get::<CustomRule>(&state, &asker, &headers, &owner, &key)
+    elements::get::<CustomRule>(&state, &reader, &headers, &owner, &key)
 }
 
 /// Create or replace a custom rule

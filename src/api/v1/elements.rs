@@ -11,13 +11,14 @@ use utoipa::ToSchema;
 
 use super::crud::tagged;
 use crate::api::etag;
+use crate::api::extract::Reader;
 use crate::api::problem::Problem;
 use crate::api::representation::{Resource, json};
 use crate::api::state::ApiState;
 use crate::api::write::{self, Committed, Write};
 use crate::domain::rule::{CustomRule, Exclusion};
 use crate::domain::{Error, Finding, Name, Policy, Revision, Server, Versioned, Vhost, VhostPath};
-use crate::service::{Caller, Keyed, Operation};
+use crate::service::{Keyed, Operation};
 
 /// An element of a keyed array.
 pub trait Element: Serialize + ToSchema + 'static {
@@ -138,15 +139,15 @@ fn view<E: Element>(spec: &E, revision: Revision, findings: Vec<Finding>) -> Vie
     View { spec, meta: ElementMeta { etag: etag::text(revision), revision, findings } }
 }
 
-pub fn list<E: Element>(state: &ApiState, caller: &Caller, owner: &str) -> Result<Response, Problem> {
-    let owner = E::Owner::read(&state.service, caller, owner)?;
+pub fn list<E: Element>(state: &ApiState, reader: &Reader, owner: &str) -> Result<Response, Problem> {
+    let owner = E::Owner::read(&state.service, &reader.asker, &reader.snapshot, owner)?;
     let items: Vec<_> = E::array(&owner.spec).iter().map(|spec| view(spec, revision::<E>(&owner, &spec.key()), Vec::new())).collect();
     let total = items.len();
     json(StatusCode::OK, &Elements { items, total })
 }
 
-pub fn get<E: Element>(state: &ApiState, caller: &Caller, headers: &HeaderMap, owner: &str, key: &str) -> Result<Response, Problem> {
-    let held = E::Owner::read(&state.service, caller, owner)?;
+pub fn get<E: Element>(state: &ApiState, reader: &Reader, headers: &HeaderMap, owner: &str, key: &str) -> Result<Response, Problem> {
+    let held = E::Owner::read(&state.service, &reader.asker, &reader.snapshot, owner)?;
     let missing = || Error::NotFound { kind: E::WHAT, name: key.to_owned() };
     let (spec, revision) = find::<E>(&held, key).ok_or_else(missing)?;
     if etag::not_modified(headers, revision)? {
@@ -183,7 +184,7 @@ fn owner_name(owner: &str) -> Result<Name, Problem> {
 }
 
 async fn commit<E: Element>(state: &ApiState, write: &Write, owner: &Name, key: &str, operation: Operation) -> Result<Committed, Problem> {
-    let held = || -> Option<Arc<Versioned<E::Owner>>> { E::Owner::all(&state.service.head()).get(owner).cloned() };
+    let held = || -> Option<Arc<Versioned<E::Owner>>> { E::Owner::all(&write.snapshot(state)).get(owner).cloned() };
     let precondition = write.precondition(|| Some(find::<E>(held()?.as_ref(), key)?.1))?;
     let current = || {
         let held = held()?;

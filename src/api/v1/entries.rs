@@ -12,16 +12,17 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use super::crud;
 use crate::api::entry_text::{self, Format};
-use crate::api::extract::{Asker, ENTRIES_LIMIT, Path, Query, WriteParams, read, require_media_type};
+use crate::api::extract::{Asker, ENTRIES_LIMIT, Path, Query, ViewParams, WriteParams, off_thread, read, require_media_type};
 use crate::api::page::{self, Page};
 use crate::api::problem::Problem;
 use crate::api::representation::{Represented, json};
 use crate::api::state::ApiState;
 use crate::api::write::Write;
-use crate::domain::{Entry, IpList, Name, Network, Title};
+use crate::domain::{Entry, IpList, Name, Network, Revision, Title};
 use crate::service::Operation;
 
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -67,6 +68,11 @@ pub struct EntryParams {
     /// Only entries that have this text, in any case, in network or comment.
     #[param(max_length = 255)]
     q: Option<String>,
+    /// As if this change set of yours were committed to its base.
+    change_set: Option<Uuid>,
+    /// As it was at this revision.
+    #[param(minimum = 0)]
+    revision: Option<Revision>,
 }
 
 /// List entries
@@ -81,7 +87,8 @@ async fn list(
     Path(name): Path<String>,
     Query(params): Query<EntryParams>,
 ) -> Result<Response, Problem> {
-    let held = state.service.ip_list(&asker, &name)?;
+    let view = ViewParams { change_set: params.change_set, revision: params.revision };
+    let held = state.service.ip_list(&asker, &*view.snapshot(&state, &asker).await?, &name)?;
     let bound = page::binding(&format!("entries {name}"), &params)?;
     let after = page::decode(&bound, params.cursor.as_deref())?;
     let (mut found, total) = select(&held.entries, &params, after, page::limit(params.limit)?);
@@ -146,18 +153,6 @@ async fn replace(State(state): State<ApiState>, Path(list): Path<String>, write:
     let entries = off_thread(bytes, move |bytes| entry_text::parse(format, bytes)).await?;
     let committed = crud::commit::<IpList>(&state, &write, &list, Operation::ReplaceEntries { list: list.clone(), entries }).await?;
     crud::answer::<IpList>(&state, &committed, &list, committed.status(StatusCode::OK), None)
-}
-
-/// Parses a large body beside the threads that answer others.
-pub async fn off_thread<T: Send + 'static>(
-    bytes: bytes::Bytes,
-    parse: impl FnOnce(&[u8]) -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    if bytes.len() < 64 << 10 {
-        return parse(&bytes);
-    }
-    let task = tokio::task::spawn_blocking(move || parse(&bytes));
-    task.await.unwrap_or_else(|error| Err(Problem::internal(format!("parsing ended early: {error}"))))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::elements::{self, Elements};
-use crate::api::extract::{Asker, MergePatch, NoParams, Path, Query, Resource, WriteParams};
+use crate::api::extract::{MergePatch, Path, Reader, Resource, ViewParams, WriteParams};
 use crate::api::problem::Problem;
 use crate::api::schema::RepresentedElement;
 use crate::api::state::ApiState;
@@ -22,24 +22,23 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// List a policy's exclusions
-#[utoipa::path(get, path = "/api/v1/policies/{policy}/exclusions", operation_id = "list_exclusions", tag = "policies", params(("policy" = Name, Path)),
+#[utoipa::path(get, path = "/api/v1/policies/{policy}/exclusions", operation_id = "list_exclusions", tag = "policies", params(("policy" = Name, Path), ViewParams),
     responses((status = 200, description = "All of them, in their order.", body = Elements<RepresentedElement<Exclusion>>)))]
-async fn list(State(state): State<ApiState>, asker: Asker, Path(owner): Path<String>, _: Query<NoParams>) -> Result<Response, Problem> {
-    elements::list::<Exclusion>(&state, &asker, &owner)
+async fn list(State(state): State<ApiState>, reader: Reader, Path(owner): Path<String>) -> Result<Response, Problem> {
+    elements::list::<Exclusion>(&state, &reader, &owner)
 }
 
 /// Read an exclusion
 #[utoipa::path(get, path = "/api/v1/policies/{policy}/exclusions/{exclusion}", operation_id = "get_exclusion", tag = "policies",
-    params(("policy" = Name, Path), ("exclusion" = ExclusionId, Path)),
+    params(("policy" = Name, Path), ("exclusion" = ExclusionId, Path), ViewParams),
     responses((status = 200, description = "The exclusion.", body = RepresentedElement<Exclusion>), (status = 304, description = "Not changed.")))]
 async fn get(
     State(state): State<ApiState>,
-    asker: Asker,
+    reader: Reader,
     Path((owner, key)): Path<(String, String)>,
-    _: Query<NoParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    elements::get::<Exclusion>(&state, &asker, &headers, &owner, &key)
+    elements::get::<Exclusion>(&state, &reader, &headers, &owner, &key)
 }
 
 /// Create or replace an exclusion

@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::crud;
-use crate::api::extract::{Asker, MergePatch, NoParams, Path, Query, Resource, WriteParams};
+use crate::api::extract::{Asker, MergePatch, Path, Query, Reader, Resource, ViewParams, WriteParams};
 use crate::api::page::{self, Common, ListParams, Page, list_params};
 use crate::api::problem::Problem;
 use crate::api::representation::Represented;
@@ -42,20 +42,14 @@ impl ListParams for IpListListParams {
 #[utoipa::path(get, path = "/api/v1/ip-lists", operation_id = "list_ip_lists", tag = "ip-lists", params(IpListListParams),
     responses((status = 200, description = "A page of IP lists.", body = Page<Represented<IpList>>)))]
 async fn list(State(state): State<ApiState>, asker: Asker, Query(params): Query<IpListListParams>) -> Result<Response, Problem> {
-    page::list(&state, &asker, &params)
+    page::list(&state, &asker, &params).await
 }
 
 /// Read an IP list
-#[utoipa::path(get, path = "/api/v1/ip-lists/{ip_list}", operation_id = "get_ip_list", tag = "ip-lists", params(("ip_list" = Name, Path)),
+#[utoipa::path(get, path = "/api/v1/ip-lists/{ip_list}", operation_id = "get_ip_list", tag = "ip-lists", params(("ip_list" = Name, Path), ViewParams),
     responses((status = 200, description = "The IP list.", body = Represented<IpList>), (status = 304, description = "Not changed.")))]
-async fn get(
-    State(state): State<ApiState>,
-    asker: Asker,
-    Path(name): Path<String>,
-    _: Query<NoParams>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    crud::get::<IpList>(&state, &asker, &headers, &name)
+async fn get(State(state): State<ApiState>, reader: Reader, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    crud::get::<IpList>(&state, &reader, &headers, &name)
 }
 
 /// Create or replace an IP list

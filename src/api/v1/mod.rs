@@ -1,6 +1,7 @@
 //! `/api/v1`.
 
 pub mod batch;
+pub mod change_sets;
 pub mod crud;
 pub mod custom_rules;
 pub mod deployments;
@@ -9,8 +10,10 @@ pub mod entries;
 pub mod exclusions;
 pub mod ip_lists;
 pub mod paths;
+pub mod plans;
 pub mod policies;
 pub mod revisions;
+pub mod rollback;
 pub mod servers;
 pub mod status;
 pub mod vhosts;

@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::elements::{self, Elements};
-use crate::api::extract::{Asker, MergePatch, NoParams, Path, Query, Resource, WriteParams};
+use crate::api::extract::{MergePatch, Path, Reader, Resource, ViewParams, WriteParams};
 use crate::api::problem::Problem;
 use crate::api::schema::RepresentedElement;
 use crate::api::state::ApiState;
@@ -20,24 +20,23 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// List a vhost's paths
-#[utoipa::path(get, path = "/api/v1/vhosts/{vhost}/paths", operation_id = "list_paths", tag = "vhosts", params(("vhost" = Name, Path)),
+#[utoipa::path(get, path = "/api/v1/vhosts/{vhost}/paths", operation_id = "list_paths", tag = "vhosts", params(("vhost" = Name, Path), ViewParams),
     responses((status = 200, description = "All of them, in their order.", body = Elements<RepresentedElement<VhostPath>>)))]
-async fn list(State(state): State<ApiState>, asker: Asker, Path(owner): Path<String>, _: Query<NoParams>) -> Result<Response, Problem> {
-    elements::list::<VhostPath>(&state, &asker, &owner)
+async fn list(State(state): State<ApiState>, reader: Reader, Path(owner): Path<String>) -> Result<Response, Problem> {
+    elements::list::<VhostPath>(&state, &reader, &owner)
 }
 
 /// Read a path
 #[utoipa::path(get, path = "/api/v1/vhosts/{vhost}/paths/{prefix}", operation_id = "get_path", tag = "vhosts",
-    params(("vhost" = Name, Path), ("prefix" = PathPrefix, Path, description = "Percent-encoded: `%2Fapi%2F`.")),
+    params(("vhost" = Name, Path), ("prefix" = PathPrefix, Path, description = "Percent-encoded: `%2Fapi%2F`."), ViewParams),
     responses((status = 200, description = "The path.", body = RepresentedElement<VhostPath>), (status = 304, description = "Not changed.")))]
 async fn get(
     State(state): State<ApiState>,
-    asker: Asker,
+    reader: Reader,
     Path((owner, key)): Path<(String, String)>,
-    _: Query<NoParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    elements::get::<VhostPath>(&state, &asker, &headers, &owner, &key)
+    elements::get::<VhostPath>(&state, &reader, &headers, &owner, &key)
 }
 
 /// Create or replace a path

@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::crud;
-use crate::api::extract::{Asker, MergePatch, NoParams, Path, Query, Resource, WriteParams};
+use crate::api::extract::{Asker, MergePatch, Path, Query, Reader, Resource, ViewParams, WriteParams};
 use crate::api::page::{self, Common, ListParams, Page, list_params};
 use crate::api::problem::Problem;
 use crate::api::representation::Represented;
@@ -45,20 +45,14 @@ impl ListParams for PolicyListParams {
 #[utoipa::path(get, path = "/api/v1/policies", operation_id = "list_policies", tag = "policies", params(PolicyListParams),
     responses((status = 200, description = "A page of policies.", body = Page<Represented<Policy>>)))]
 async fn list(State(state): State<ApiState>, asker: Asker, Query(params): Query<PolicyListParams>) -> Result<Response, Problem> {
-    page::list(&state, &asker, &params)
+    page::list(&state, &asker, &params).await
 }
 
 /// Read a policy
-#[utoipa::path(get, path = "/api/v1/policies/{policy}", operation_id = "get_policy", tag = "policies", params(("policy" = Name, Path)),
+#[utoipa::path(get, path = "/api/v1/policies/{policy}", operation_id = "get_policy", tag = "policies", params(("policy" = Name, Path), ViewParams),
     responses((status = 200, description = "The policy.", body = Represented<Policy>), (status = 304, description = "Not changed.")))]
-async fn get(
-    State(state): State<ApiState>,
-    asker: Asker,
-    Path(name): Path<String>,
-    _: Query<NoParams>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    crud::get::<Policy>(&state, &asker, &headers, &name)
+async fn get(State(state): State<ApiState>, reader: Reader, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    crud::get::<Policy>(&state, &reader, &headers, &name)
 }
 
 /// Create or replace a policy

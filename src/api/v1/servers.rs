@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::elements::{self, Elements};
-use crate::api::extract::{Asker, MergePatch, NoParams, Path, Query, Resource, WriteParams};
+use crate::api::extract::{MergePatch, Path, Reader, Resource, ViewParams, WriteParams};
 use crate::api::problem::Problem;
 use crate::api::schema::RepresentedElement;
 use crate::api::state::ApiState;
@@ -19,24 +19,23 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// List a vhost's servers
-#[utoipa::path(get, path = "/api/v1/vhosts/{vhost}/upstream/servers", operation_id = "list_servers", tag = "vhosts", params(("vhost" = Name, Path)),
+#[utoipa::path(get, path = "/api/v1/vhosts/{vhost}/upstream/servers", operation_id = "list_servers", tag = "vhosts", params(("vhost" = Name, Path), ViewParams),
     responses((status = 200, description = "All of them, in their order.", body = Elements<RepresentedElement<Server>>)))]
-async fn list(State(state): State<ApiState>, asker: Asker, Path(owner): Path<String>, _: Query<NoParams>) -> Result<Response, Problem> {
-    elements::list::<Server>(&state, &asker, &owner)
+async fn list(State(state): State<ApiState>, reader: Reader, Path(owner): Path<String>) -> Result<Response, Problem> {
+    elements::list::<Server>(&state, &reader, &owner)
 }
 
 /// Read a server
 #[utoipa::path(get, path = "/api/v1/vhosts/{vhost}/upstream/servers/{server}", operation_id = "get_server", tag = "vhosts",
-    params(("vhost" = Name, Path), ("server" = Name, Path)),
+    params(("vhost" = Name, Path), ("server" = Name, Path), ViewParams),
     responses((status = 200, description = "The server.", body = RepresentedElement<Server>), (status = 304, description = "Not changed.")))]
 async fn get(
     State(state): State<ApiState>,
-    asker: Asker,
+    reader: Reader,
     Path((owner, key)): Path<(String, String)>,
-    _: Query<NoParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    elements::get::<Server>(&state, &asker, &headers, &owner, &key)
+    elements::get::<Server>(&state, &reader, &headers, &owner, &key)
 }
 
 /// Create or replace a server

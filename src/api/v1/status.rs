@@ -114,7 +114,7 @@ async fn vhost_status(
     Path(name): Path<String>,
     _: Query<NoParams>,
 ) -> Result<Response, Problem> {
-    let held = state.service.vhost(&asker, &name)?;
+    let held = state.service.vhost(&asker, &state.service.head(), &name)?;
     let live_revision = state.service.watch_live().borrow().live;
     let proof = state.service.proof(&asker, &held.spec.name)?;
     let mut seen = proof.as_ref().map_or(ProofState::Unprobed, |proof| proof.state);

@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::crud;
-use crate::api::extract::{Asker, MergePatch, NoParams, Path, Query, Resource, WriteParams};
+use crate::api::extract::{Asker, MergePatch, Path, Query, Reader, Resource, ViewParams, WriteParams};
 use crate::api::page::{self, Common, ListParams, Page, list_params};
 use crate::api::problem::Problem;
 use crate::api::representation::Represented;
@@ -63,20 +63,14 @@ impl ListParams for VhostListParams {
 #[utoipa::path(get, path = "/api/v1/vhosts", operation_id = "list_vhosts", tag = "vhosts", params(VhostListParams),
     responses((status = 200, description = "A page of vhosts.", body = Page<Represented<Vhost>>)))]
 async fn list(State(state): State<ApiState>, asker: Asker, Query(params): Query<VhostListParams>) -> Result<Response, Problem> {
-    page::list(&state, &asker, &params)
+    page::list(&state, &asker, &params).await
 }
 
 /// Read a vhost
-#[utoipa::path(get, path = "/api/v1/vhosts/{vhost}", operation_id = "get_vhost", tag = "vhosts", params(("vhost" = Name, Path)),
+#[utoipa::path(get, path = "/api/v1/vhosts/{vhost}", operation_id = "get_vhost", tag = "vhosts", params(("vhost" = Name, Path), ViewParams),
     responses((status = 200, description = "The vhost.", body = Represented<Vhost>), (status = 304, description = "Not changed.")))]
-async fn get(
-    State(state): State<ApiState>,
-    asker: Asker,
-    Path(name): Path<String>,
-    _: Query<NoParams>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    crud::get::<Vhost>(&state, &asker, &headers, &name)
+async fn get(State(state): State<ApiState>, reader: Reader, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    crud::get::<Vhost>(&state, &reader, &headers, &name)
 }
 
 /// Create or replace a vhost

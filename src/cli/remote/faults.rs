@@ -73,8 +73,8 @@ pub fn refused(documents: &[Document], message: &str, said: &str, errors: &[Fiel
 pub fn problem(documents: &[Document], problem: &Problem) -> Failure {
     let message = format!("{} [{}]", clean(&problem.detail), one_line(&problem.code));
     let failure = refused(documents, &message, problem.said.as_deref().unwrap_or_default(), &problem.errors);
-    match problem.code.as_str() {
-        "prune_all" => failure.hint("a tree that names nothing of what the server has is more often the wrong folder than meant"),
-        _ => failure,
+    if problem.code == "prune_all" || problem.errors.iter().any(|error| error.code == "prune_all") {
+        return failure.hint("a tree that names nothing of what the server has is more often the wrong folder than meant");
     }
+    failure
 }

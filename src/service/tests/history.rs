@@ -96,7 +96,8 @@ async fn history_and_restarts_say_what_memory_said(_: sqlx::postgres::PgPoolOpti
     let mut infos = Vec::new();
     let mut before = None;
     loop {
-        let page = house.service.revisions(&caller(), before, 50).await.unwrap();
+        let (page, total) = house.service.revisions(&caller(), before, &Default::default(), 50).await.unwrap();
+        assert_eq!(total as i64, house.service.head().revision);
         let Some(last) = page.last() else { break };
         before = Some(last.number);
         infos.extend(page);

@@ -18,11 +18,15 @@ use crate::render::{Bundle, RenderedRuleSet};
 use crate::store::{Store, StoreSettings};
 
 mod auth;
+mod change_sets;
 mod engines;
 mod history;
 mod lists;
 mod live;
+mod merges;
 mod outage;
+mod plans;
+mod take_back;
 mod writes;
 
 /// What the stub says when asked.
@@ -144,6 +148,11 @@ pub fn caller() -> Caller {
         request_id: "req-1".to_owned(),
         address: Some([192, 0, 2, 1].into()),
     }
+}
+
+/// Somebody else.
+pub fn stranger() -> Caller {
+    Caller { principal: Principal::Token { id: Uuid::from_u128(8), name: "stranger".to_owned() }, ..caller() }
 }
 
 pub fn vhost(name: &str, policy: &str) -> Value {

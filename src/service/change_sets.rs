@@ -1,0 +1,337 @@
+//! Change sets: staged writes that nobody but their owner sees until they become one revision.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::apply::{Next, Op, Outcome, edit};
+use super::entries::micros;
+use super::merge::{Staged, Unfit, merge};
+use super::object::Object;
+use super::view::{View, row};
+use super::write::{check_message, provisional};
+use super::writer::{About, Work};
+use super::{Caller, Operation, Precondition, Service, Written, plan, read};
+use crate::domain::change_set::{ChangeSet, ChangeSetState};
+use crate::domain::diff::ChangeCounts;
+use crate::domain::error::{Error, FieldError, Result};
+use crate::domain::revision::Origin;
+use crate::domain::{Action, Finding, Kind, Name, Revision};
+use crate::store::NewChangeSet;
+
+/// Change sets of one owner that are open or refused, at most.
+const MOST_OPEN: i64 = 200;
+/// Objects that one may stage, at most.
+const MOST_STAGED: usize = 60_000;
+/// Faults of operations that are told at once.
+const MOST_FAULTS: usize = 100;
+
+/// A change set that became a revision.
+#[derive(Clone, Debug)]
+pub struct CommittedSet {
+    pub change_set: ChangeSet,
+    /// The revision made, or the newest one where nothing had to change.
+    pub revision: Revision,
+    pub changed: bool,
+    pub findings: Vec<Finding>,
+}
+
+impl Service {
+    /// An empty change set against `base`, or the newest revision.
+    pub async fn create_change_set(&self, caller: &Caller, message: &str, base: Option<Revision>) -> Result<ChangeSet> {
+        check_message("/message", message)?;
+        self.authorize(&caller.principal, Action::Create, "change_set", None)?;
+        let owner = caller.principal.identity();
+        if self.inner.store.open_change_sets(&owner).await? >= MOST_OPEN {
+            let words = format!("there are {MOST_OPEN} open or refused change sets of yours already: commit or discard some first");
+            return Err(Error::Conflict(words));
+        }
+        let head = self.head().revision;
+        let base = base.unwrap_or(head);
+        if base != head {
+            // Whether it can be read at all.
+            self.base(base).await?;
+        }
+        let now = micros(self.now());
+        let change_set = ChangeSet {
+            id: self.inner.shared.id(now),
+            state: ChangeSetState::Open,
+            author: super::rows::author(caller),
+            message: message.to_owned(),
+            base,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            counts: ChangeCounts::default(),
+            revision: None,
+            refusal: None,
+        };
+        self.inner.store.create_change_set(&NewChangeSet { change_set: change_set.clone(), owner, staged: Vec::new() }).await?;
+        self.told(&change_set);
+        Ok(change_set)
+    }
+
+    /// Own ones, newest first; `before` is the id of the last one of the page before.
+    pub async fn change_sets(
+        &self,
+        caller: &Caller,
+        states: &[ChangeSetState],
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<ChangeSet>> {
+        self.authorize(&caller.principal, Action::Read, "change_set", None)?;
+        self.inner.store.change_sets(&caller.principal.identity(), states, before, read::bounded(limit)).await
+    }
+
+    pub async fn change_set(&self, caller: &Caller, id: Uuid) -> Result<ChangeSet> {
+        self.authorize(&caller.principal, Action::Read, "change_set", None)?;
+        let found = self.inner.store.change_set(&caller.principal.identity(), id).await?;
+        found.ok_or_else(|| Error::NotFound { kind: "change set", name: id.to_string() })
+    }
+
+    /// Gives it another message.
+    pub async fn rename_change_set(&self, caller: &Caller, id: Uuid, message: &str) -> Result<ChangeSet> {
+        check_message("/message", message)?;
+        let _turn = self.inner.views.turn(id).await;
+        let mut change_set = self.writable(caller, id).await?;
+        message.clone_into(&mut change_set.message);
+        self.save(change_set, &[], &[], false).await
+    }
+
+    /// Ends it; what it staged stays readable through its diff for a while, and is never committed.
+    pub async fn discard_change_set(&self, caller: &Caller, id: Uuid) -> Result<()> {
+        let _turn = self.inner.views.turn(id).await;
+        let mut change_set = self.change_set(caller, id).await?;
+        match change_set.state {
+            ChangeSetState::Discarded => return Ok(()),
+            ChangeSetState::Committed => return Err(ended(&change_set)),
+            ChangeSetState::Open | ChangeSetState::Refused => {}
+        }
+        change_set.state = ChangeSetState::Discarded;
+        self.save(change_set, &[], &[], false).await.map(drop)
+    }
+
+    /// Stages one operation. Its object is judged by itself: whether all of it fits together is for the plan and the commit to say.
+    pub async fn stage(&self, caller: &Caller, id: Uuid, operation: Operation, precondition: Precondition) -> Result<Written> {
+        self.authorize_write(caller, &operation)?;
+        let op = Op::new(operation)?;
+        let _turn = self.inner.views.turn(id).await;
+        let view = self.writable_view(caller, id).await?;
+        let (kind, name) = op.target();
+        let current = Object::find(&view.snapshot, kind, name);
+        let fresh = provisional(&view.snapshot);
+        let next = Next { revision: -(view.change_set.version + 1), now: micros(self.now()), fresh: &fresh };
+        let (revision, created, after) = match edit(current, &op, precondition, next)? {
+            Outcome::Unchanged(revision) => {
+                let snapshot = Arc::clone(&view.snapshot);
+                return Ok(Written { revision, changed: false, created: false, snapshot, findings: Vec::new() });
+            }
+            Outcome::Changed(change) => (next.revision, change.created, change.after),
+        };
+        let staged = view.staged_as(kind, name, after.as_ref());
+        let view = self.stage_objects(&view, vec![staged], false).await?;
+        Ok(Written { revision, changed: true, created, snapshot: Arc::clone(&view.snapshot), findings: Vec::new() })
+    }
+
+    /// Stages operations in their order, all or none. Faults are told by their index: `/operations/7/value/hostnames/0`.
+    pub async fn stage_all(&self, caller: &Caller, id: Uuid, operations: Vec<(Operation, Precondition)>) -> Result<ChangeSet> {
+        for (operation, _) in &operations {
+            self.authorize_write(caller, operation)?;
+        }
+        let _turn = self.inner.views.turn(id).await;
+        let view = self.writable_view(caller, id).await?;
+        let now = micros(self.now());
+        let (view, staged) = tokio::task::spawn_blocking(move || {
+            let staged = all_edited(&view, operations, now)?;
+            Ok::<_, Error>((view, staged))
+        })
+        .await
+        .map_err(Error::internal)??;
+        Ok(self.stage_objects(&view, staged, false).await?.change_set.clone())
+    }
+
+    /// Brings what is staged onto the newest revision. A refused one is open again with that.
+    pub async fn rebase_change_set(&self, caller: &Caller, id: Uuid) -> Result<ChangeSet> {
+        let _turn = self.inner.views.turn(id).await;
+        let view = self.view_of(caller, id).await?;
+        match view.change_set.state {
+            ChangeSetState::Open | ChangeSetState::Refused => {}
+            ChangeSetState::Committed | ChangeSetState::Discarded => return Err(ended(&view.change_set)),
+        }
+        let head = self.head();
+        let fresh = provisional(&head);
+        let next = Next { revision: -(view.change_set.version + 1), now: micros(self.now()), fresh: &fresh };
+        let changes = merge(&head, &view.staged, next).map_err(|unfit| match unfit {
+            Unfit::Conflicts(conflicts) => Error::MergeConflict(conflicts),
+            Unfit::Faults(faults) => plan::faults(faults),
+        })?;
+        let between =
+            |change: super::apply::Change| Staged::between(change.kind, &change.name, change.before.as_ref(), change.after.as_ref());
+        let staged: Vec<Staged> = changes.into_iter().map(between).collect();
+        let change_set = ChangeSet { base: head.revision, state: ChangeSetState::Open, ..view.change_set.clone() };
+        let view = View::new(change_set, head, staged, BTreeMap::new());
+        Ok(self.stage_objects(&view, view.staged.clone(), true).await?.change_set.clone())
+    }
+
+    /// Makes it one revision, if it still fits onto the newest state and the engines agree. With `plan_digest`: only if what would happen is
+    /// what that plan said.
+    pub async fn commit_change_set(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        plan_digest: Option<&str>,
+        message: Option<&str>,
+    ) -> Result<CommittedSet> {
+        if let Some(message) = message {
+            check_message("/message", message)?;
+        }
+        let _turn = self.inner.views.turn(id).await;
+        let view = self.writable_view(caller, id).await?;
+        self.authorize_staged(caller, &view.staged)?;
+        let message = message.unwrap_or(&view.change_set.message).to_owned();
+        let about = About { message, origin: Origin::ChangeSet { id }, ..About::default() };
+        let work = Arc::new(Work::Staged(view.staged.clone()));
+        let (done, findings) = self.commit(caller, work, about, plan_digest).await.map_err(plan::unmade)?;
+        self.inner.views.forget(id);
+        let change_set = if done.changed {
+            let change_set = self.change_set(caller, id).await?;
+            self.told(&change_set);
+            change_set
+        } else {
+            let head = done.snapshot.revision;
+            let committed = ChangeSet { state: ChangeSetState::Committed, revision: Some(head), refusal: None, ..view.change_set.clone() };
+            self.save(committed, &[], &[], false).await?
+        };
+        Ok(CommittedSet { revision: change_set.revision.unwrap_or(done.revision), change_set, changed: done.changed, findings })
+    }
+
+    /// Whether the caller may write each object that is staged.
+    pub(super) fn authorize_staged(&self, caller: &Caller, staged: &[Staged]) -> Result<()> {
+        for one in staged {
+            let action = match (&one.base, &one.spec) {
+                (None, _) => Action::Create,
+                (Some(_), None) => Action::Delete,
+                (Some(_), Some(_)) => Action::Update,
+            };
+            self.authorize(&caller.principal, action, one.kind.as_str(), Some(&one.name))?;
+        }
+        Ok(())
+    }
+
+    /// Stores what is staged of these objects, beside the others or instead of all of them, and gives the view with it.
+    pub(super) async fn stage_objects(&self, view: &View, staged: Vec<Staged>, all: bool) -> Result<Arc<View>> {
+        let version = view.change_set.version + 1;
+        let (unstaged, staged): (Vec<Staged>, Vec<Staged>) = staged.into_iter().partition(Staged::is_nothing);
+        let unstaged: Vec<(Kind, Name)> = unstaged.into_iter().map(|one| (one.kind, one.name)).collect();
+        let rows: Vec<_> = staged.iter().map(|one| row(one, version)).collect();
+        let (mut kept, mut versions) = if all { (Vec::new(), BTreeMap::new()) } else { (view.staged.clone(), view.versions.clone()) };
+        let anew: BTreeSet<(Kind, &Name)> =
+            staged.iter().map(|one| (one.kind, &one.name)).chain(unstaged.iter().map(|(kind, name)| (*kind, name))).collect();
+        kept.retain(|old| !anew.contains(&(old.kind, &old.name)));
+        versions.extend(staged.iter().map(|one| ((one.kind, one.name.clone()), version)));
+        kept.extend(staged);
+        if kept.len() > MOST_STAGED {
+            return Err(Error::Conflict(format!("a change set stages at most {MOST_STAGED} objects")));
+        }
+        let mut change_set = view.change_set.clone();
+        change_set.counts = ChangeCounts::default();
+        kept.iter().for_each(|one| change_set.counts.add(one.change()));
+        let change_set = self.save(change_set, &rows, &unstaged, all).await?;
+        let view = Arc::new(View::new(change_set, Arc::clone(&view.base), kept, versions));
+        self.inner.views.keep(&view);
+        Ok(view)
+    }
+
+    /// Stores it as its next version.
+    async fn save(
+        &self,
+        mut change_set: ChangeSet,
+        staged: &[crate::store::StagedRow],
+        unstaged: &[(Kind, Name)],
+        all: bool,
+    ) -> Result<ChangeSet> {
+        change_set.version += 1;
+        change_set.updated_at = micros(self.now());
+        self.inner.views.forget(change_set.id);
+        if !self.inner.store.save_change_set(&change_set, staged, unstaged, all).await? {
+            return Err(Error::Conflict("the change set was changed by another process meanwhile; read it and try again".to_owned()));
+        }
+        self.told(&change_set);
+        Ok(change_set)
+    }
+
+    async fn writable(&self, caller: &Caller, id: Uuid) -> Result<ChangeSet> {
+        let change_set = self.change_set(caller, id).await?;
+        writable(&change_set)?;
+        Ok(change_set)
+    }
+
+    pub(super) async fn writable_view(&self, caller: &Caller, id: Uuid) -> Result<Arc<View>> {
+        let view = self.view_of(caller, id).await?;
+        writable(&view.change_set)?;
+        Ok(view)
+    }
+
+    /// Says on the stream that there is news; what it is, only its owner can read.
+    fn told(&self, change_set: &ChangeSet) {
+        let news = serde_json::json!({"id": change_set.id, "state": change_set.state, "version": change_set.version});
+        self.inner.shared.stream.emit("change_sets", news);
+    }
+}
+
+fn writable(change_set: &ChangeSet) -> Result<()> {
+    match change_set.state {
+        ChangeSetState::Open => Ok(()),
+        ChangeSetState::Refused => Err(Error::Conflict("the change set was refused: rebase it to mend it".to_owned())),
+        ChangeSetState::Committed | ChangeSetState::Discarded => Err(ended(change_set)),
+    }
+}
+
+fn ended(change_set: &ChangeSet) -> Error {
+    Error::Conflict(format!("the change set is {} already: begin another", change_set.state.as_str()))
+}
+
+/// What operations in their order come to.
+fn all_edited(view: &View, operations: Vec<(Operation, Precondition)>, now: time::OffsetDateTime) -> Result<Vec<Staged>> {
+    let fresh = provisional(&view.snapshot);
+    let next = Next { revision: -(view.change_set.version + 1), now, fresh: &fresh };
+    let mut touched: BTreeMap<(Kind, Name), Option<Object>> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (index, (operation, precondition)) in operations.into_iter().enumerate() {
+        if faults.len() >= MOST_FAULTS {
+            break;
+        }
+        let edited = Op::new(operation).and_then(|op| {
+            let (kind, name) = op.target();
+            let key = (kind, name.clone());
+            let current = touched.get(&key).cloned().unwrap_or_else(|| Object::find(&view.snapshot, kind, &key.1));
+            Ok((key, edit(current, &op, precondition, next)?))
+        });
+        match edited {
+            Ok((key, Outcome::Changed(change))) => drop(touched.insert(key, change.after)),
+            Ok((_, Outcome::Unchanged(_))) => {}
+            Err(error) => faults.extend(of_operation(index, error)?),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Error::Invalid(faults));
+    }
+    Ok(touched.into_iter().map(|((kind, name), after)| view.staged_as(kind, &name, after.as_ref())).collect())
+}
+
+/// What is wrong with an operation, with pointers into the request.
+fn of_operation(index: usize, error: Error) -> Result<Vec<FieldError>> {
+    let at = |place: &str, code: &str, error: &Error| vec![FieldError::new(format!("/operations/{index}{place}"), code, error.to_string())];
+    Ok(match error {
+        Error::Invalid(faults) => {
+            let under = |fault: FieldError| FieldError { pointer: format!("/operations/{index}/value{}", fault.pointer), ..fault };
+            faults.into_iter().map(under).collect()
+        }
+        Error::NotFound { .. } => at("/path", "not_found", &error),
+        Error::Stale { .. } => at("/if_match", "precondition_failed", &error),
+        Error::PreconditionRequired => at("/if_match", "precondition_required", &error),
+        Error::AlreadyExists { .. } | Error::Conflict(_) => at("/if_none_match", "already_exists", &error),
+        other => return Err(other),
+    })
+}
