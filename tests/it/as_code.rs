@@ -207,7 +207,8 @@ struct Between {
     api: String,
     token: String,
     client: reqwest::Client,
-    rival: Option<Arc<Value>>,
+    /// The policy that is changed, and how.
+    rival: Option<Arc<(&'static str, Value)>>,
     holds: bool,
 }
 
@@ -216,9 +217,10 @@ async fn pass(State(between): State<Between>, request: Request) -> Response {
     if between.holds && path.ends_with("/plan") {
         std::future::pending::<()>().await;
     }
-    if let Some(patch) = between.rival.as_ref().filter(|_| path.ends_with("/commit")) {
-        let url = format!("{}/api/v1/policies/a?message=rival", between.api);
-        let sent = between.client.patch(url).bearer_auth(&between.token).header("if-match", "*").json(&**patch).send().await;
+    if let Some(rival) = between.rival.as_ref().filter(|_| path.ends_with("/commit")) {
+        let (policy, patch) = &**rival;
+        let url = format!("{}/api/v1/policies/{policy}?message=rival", between.api);
+        let sent = between.client.patch(url).bearer_auth(&between.token).header("if-match", "*").json(patch).send().await;
         assert!(sent.expect("the rival's write").status().is_success());
     }
     let (parts, body) = request.into_parts();
@@ -234,7 +236,7 @@ async fn pass(State(between): State<Between>, request: Request) -> Response {
     response.body(Body::from(answer.bytes().await.expect("a body"))).expect("a response")
 }
 
-async fn between(stack: &Stack, rival: Option<Value>, holds: bool) -> String {
+async fn between(stack: &Stack, rival: Option<(&'static str, Value)>, holds: bool) -> String {
     let api = format!("http://{}", stack.api);
     let state = Between { api, token: stack.token.clone(), client: reqwest::Client::new(), rival: rival.map(Arc::new), holds };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -247,20 +249,21 @@ async fn between(stack: &Stack, rival: Option<Value>, holds: bool) -> String {
 async fn of_two_pipelines_one_wins_and_the_other_learns_what_happened() {
     let stack = Stack::start().await;
     let work = tempfile::tempdir().expect("a folder");
-    write(work.path(), "waf/policy.yaml", &policy("block"));
+    let other = "kind: policy\nname: b\n";
+    write(work.path(), "waf/policy.yaml", &format!("{}---\n{other}", policy("block")));
     run(&stack, work.path(), &["apply", "waf", "--yes"]).await.expect(0);
-    write(work.path(), "waf/policy.yaml", &policy("off"));
-    let url = between(&stack, Some(json!({ "mode": "detect" })), false).await;
+    write(work.path(), "waf/policy.yaml", &format!("{}---\n{other}", policy("off")));
+    let url = between(&stack, Some(("a", json!({ "mode": "detect" }))), false).await;
     let lost = run_at(&url, &stack, work.path(), &["apply", "waf", "--yes"]).await.expect(1);
     for part in ["policies/a", "/mode", "rival", "revision 2", "\"block\"", "\"off\"", "\"detect\"", "nothing was committed"] {
         assert!(lost.err.contains(part), "{part}: {}", lost.err);
     }
     assert_eq!((head(&stack).await, open_change_sets(&stack).await), (2, 0));
-    // A change of something else is nobody's conflict.
-    let url = between(&stack, Some(json!({ "title": "elsewhere" })), false).await;
+    // A change of another object is nobody's conflict, and is not lost.
+    let url = between(&stack, Some(("b", json!({ "title": "elsewhere" }))), false).await;
     run_at(&url, &stack, work.path(), &["apply", "waf", "--yes"]).await.expect(0);
-    let there = stack.get("/api/v1/policies/a").await.expect(200).body;
-    assert_eq!((there["title"].as_str(), there["mode"].as_str()), (Some("elsewhere"), Some("off")));
+    assert_eq!(stack.get("/api/v1/policies/a").await.expect(200).body["mode"], "off");
+    assert_eq!(stack.get("/api/v1/policies/b").await.expect(200).body["title"], "elsewhere");
     // Truly at once: whatever the order, both are told the truth.
     for name in ["one", "two"] {
         write(work.path(), &format!("{name}/policy.yaml"), &format!("kind: policy\nname: a\ntitle: {name}\n"));

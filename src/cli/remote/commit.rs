@@ -9,11 +9,13 @@ use super::{Interrupts, faults};
 use crate::cli::client::{Answer, Client, Refused};
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
-use crate::cli::tree::Document;
+use crate::cli::tree::{Document, collection};
 use crate::cli::words;
+use crate::cli::words::text::one_line;
 use crate::domain::Revision;
 use crate::domain::change_set::{ChangeSet, ChangeSetState};
 use crate::domain::diff::Conflict;
+use crate::domain::plan::Plan;
 use crate::domain::revision::RevisionInfo;
 
 /// What came of it.
@@ -56,7 +58,7 @@ pub async fn commit(
             None => Err(unknown(staged)),
         },
         Err(refused) => {
-            let failure = no(client, refused, documents).await;
+            let failure = no(client, refused, staged, documents).await;
             discard(client, staged.id).await;
             Err(failure)
         }
@@ -90,17 +92,35 @@ fn unknown(staged: &Staged) -> Failure {
     ))
 }
 
-async fn no(client: &Client, refused: Refused, documents: &[Document]) -> Failure {
+async fn no(client: &Client, refused: Refused, staged: &Staged, documents: &[Document]) -> Failure {
     let Some(problem) = refused.problem() else { return refused.into() };
     match refused.code() {
-        "plan_changed" => {
-            Failure::user("what was planned is not what committing would do by now: somebody else was faster; nothing was committed")
-                .hint("plan again, look at what is left, and apply that")
-        }
+        "plan_changed" => overtaken(client, staged).await,
         "conflict" if !problem.conflicts.is_empty() => conflict(client, &problem.conflicts).await,
         _ if !problem.errors.is_empty() || problem.said.is_some() => faults::problem(documents, problem),
         _ => refused.into(),
     }
+}
+
+/// The plan is not what it was: by a conflict, or by what somebody else did to something that it depends on.
+async fn overtaken(client: &Client, staged: &Staged) -> Failure {
+    let answer = client.post(&format!("/change-sets/{}/plan", staged.id), &json!({})).await.ok();
+    if let Some((plan, _)) = answer.and_then(|answer| answer.typed::<Plan>().ok())
+        && !plan.conflicts.is_empty()
+    {
+        return conflict(client, &plan.conflicts).await;
+    }
+    let mut text = "what was planned is not what committing would do by now: somebody else was faster; nothing was committed".to_owned();
+    let newer = client.get("/revisions?limit=20").await.ok().map(|mut answer| answer.body["items"].take());
+    let newer: Vec<RevisionInfo> = newer.and_then(|items| serde_json::from_value(items).ok()).unwrap_or_default();
+    for info in newer.iter().rev().filter(|info| info.number > staged.plan.head) {
+        let objects: Vec<String> =
+            info.changes.iter().take(5).map(|change| format!("{}/{}", collection(change.kind), change.name)).collect();
+        let more = if info.changes.len() > objects.len() { ", ..." } else { "" };
+        let message = if info.message.is_empty() { String::new() } else { format!(", \"{}\"", one_line(&info.message)) };
+        text.push_str(&format!("\n  revision {} by {}{message}: {}{more}", info.number, one_line(&info.author), objects.join(", ")));
+    }
+    Failure::user(text).hint("plan again, look at what is left, and apply that")
 }
 
 /// Who was faster, with what, and both sides.
