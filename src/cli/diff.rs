@@ -6,6 +6,7 @@ use super::printer::Printer;
 use super::words;
 use crate::domain::Revision;
 use crate::domain::diff::Diff;
+use crate::domain::revision::ObjectRef;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -17,7 +18,7 @@ pub struct Arguments {
     to: Option<Revision>,
     /// Only this object: policies/shop
     #[arg(long, value_name = "OBJECT")]
-    object: Option<String>,
+    object: Option<ObjectRef>,
     /// Print the difference as JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
@@ -36,7 +37,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure>
             .as_i64()
             .ok_or_else(|| Failure::user("the server does not tell its newest revision"))?,
     };
-    let object = arguments.object.map(|object| format!("&object={}", escaped(&object))).unwrap_or_default();
+    let object = arguments.object.map(|object| format!("&object={}", escaped(&object.to_string()))).unwrap_or_default();
     let answer = client.get(&format!("/revisions/{to}/diff?from={}{object}", arguments.from)).await?;
     let (diff, raw) = answer.typed::<Diff>()?;
     let title = format!("Revision {} to {to}: {}", arguments.from, words::diff::counts(diff.counts));

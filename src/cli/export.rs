@@ -73,7 +73,7 @@ async fn objects(client: &Client, revision: Revision) -> Result<Vec<Exported>, F
     let at = format!("revision={revision}");
     let mut objects = Vec::new();
     for kind in [Kind::Policy, Kind::IpList, Kind::Vhost] {
-        for item in client.all(&format!("/{}", tree::collection(kind)), &at).await? {
+        for item in client.all(&format!("/{}", kind.collection()), &at).await? {
             let odd = || Failure::user(format!("the server answers a {kind} that is none: is it of the same version as this program?"));
             let Value::Object(fields) = item else { return Err(odd()) };
             // It becomes the name of a file.

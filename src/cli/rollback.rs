@@ -11,7 +11,7 @@ use super::remote::{self, Interrupts};
 use super::{plan, words};
 use crate::domain::Revision;
 use crate::domain::plan::Plan;
-use crate::domain::revision::RevisionInfo;
+use crate::domain::revision::{ObjectRef, RevisionInfo};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -20,7 +20,7 @@ pub struct Arguments {
     revision: Revision,
     /// Only this object, as policies/shop; may be repeated
     #[arg(long = "object", value_name = "OBJECT")]
-    objects: Vec<String>,
+    objects: Vec<ObjectRef>,
     /// Do not ask
     #[arg(long)]
     yes: bool,

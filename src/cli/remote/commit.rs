@@ -9,7 +9,7 @@ use super::{Interrupts, faults};
 use crate::cli::client::{Answer, Client, Refused};
 use crate::cli::failure::Failure;
 use crate::cli::printer::Printer;
-use crate::cli::tree::{Document, collection};
+use crate::cli::tree::Document;
 use crate::cli::words;
 use crate::cli::words::text::one_line;
 use crate::domain::Revision;
@@ -115,7 +115,7 @@ async fn overtaken(client: &Client, staged: &Staged) -> Failure {
     let newer: Vec<RevisionInfo> = newer.and_then(|items| serde_json::from_value(items).ok()).unwrap_or_default();
     for info in newer.iter().rev().filter(|info| info.number > staged.plan.head) {
         let objects: Vec<String> =
-            info.changes.iter().take(5).map(|change| format!("{}/{}", collection(change.kind), change.name)).collect();
+            info.changes.iter().take(5).map(|change| format!("{}/{}", change.kind.collection(), change.name)).collect();
         let more = if info.changes.len() > objects.len() { ", ..." } else { "" };
         let message = if info.message.is_empty() { String::new() } else { format!(", \"{}\"", one_line(&info.message)) };
         text.push_str(&format!("\n  revision {} by {}{message}: {}{more}", info.number, one_line(&info.author), objects.join(", ")));

@@ -100,7 +100,7 @@ async fn committed(answer: (u16, Value)) -> (Result<(i64, bool), String>, Vec<St
         ("POST", path) if path.ends_with("/plan") => (201, plan()),
         ("POST", path) if path.ends_with("/commit") => answer.clone(),
         ("GET", "/revisions/8") => {
-            (200, json!({ "number": 8, "created_at": "2026-01-01T00:00:00Z", "author": "pipeline-b", "message": "calm", "digest": "", "changes": [], "origin": { "kind": "write" } }))
+            (200, json!({ "number": 8, "created_at": "2026-01-01T00:00:00Z", "author": "pipeline-b", "message": "calm", "digest": "", "counts": { "created": 0, "updated": 0, "deleted": 0 }, "changes": [], "origin": { "kind": "write" } }))
         }
         ("PUT", _) => (200, change_set("open", None)),
         _ => (204, Value::Null),

@@ -49,24 +49,10 @@ impl std::fmt::Display for Spot {
     }
 }
 
-/// The folder of a kind's resources, in the API and in the tree.
-pub fn collection(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Policy => "policies",
-        Kind::IpList => "ip-lists",
-        Kind::Vhost => "vhosts",
-    }
-}
-
-/// The kind of a collection.
-pub fn kind_of(collection_name: &str) -> Option<Kind> {
-    [Kind::Policy, Kind::IpList, Kind::Vhost].into_iter().find(|kind| collection(*kind) == collection_name)
-}
-
 impl Document {
     /// As the API and people name it: `policies/shop`.
     pub fn path(&self) -> String {
-        format!("{}/{}", collection(self.kind), self.name)
+        format!("{}/{}", self.kind.collection(), self.name)
     }
 
     /// Where the document begins.

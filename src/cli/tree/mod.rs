@@ -17,7 +17,7 @@ pub mod write;
 pub mod yaml;
 
 pub use check::check;
-pub use document::{Document, Spot, collection};
+pub use document::{Document, Spot};
 pub use fault::{Fault, FaultJson};
 pub use read::{Tree, read, split_root};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::document::{Document, EntriesFile, Source, Spot, kind_of};
+use super::document::{Document, EntriesFile, Source, Spot};
 use super::entries;
 use super::fault::Fault;
 use super::yaml::{self, Parsed, Place};
@@ -218,5 +218,5 @@ pub fn split_root(pointer: &str) -> Option<(Kind, &str, &str)> {
     let rest = pointer.strip_prefix('/')?;
     let (collection, rest) = rest.split_once('/')?;
     let (name, inside) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    Some((kind_of(collection)?, name, inside))
+    Some((Kind::of_collection(collection)?, name, inside))
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::document::collection;
 use super::ordered::{self, Ordered};
 use super::{emit, entries};
 use crate::domain::digest::sha256_hex;
@@ -43,10 +42,10 @@ pub fn files(objects: &[Exported]) -> Result<BTreeMap<String, String>, String> {
         if *kind == Kind::IpList {
             let (extension, text) = entries::file(entries);
             let file = format!("{name}.{extension}");
-            files.insert(format!("{}/{file}", collection(*kind)), text);
+            files.insert(format!("{}/{file}", kind.collection()), text);
             members.push(("entries_file".to_owned(), Ordered::Scalar(file.into())));
         }
-        files.insert(format!("{}/{name}.yaml", collection(*kind)), emit::document(&members));
+        files.insert(format!("{}/{name}.yaml", kind.collection()), emit::document(&members));
     }
     Ok(files)
 }
@@ -163,7 +162,7 @@ fn digests(root: &Path) -> Result<BTreeMap<String, String>, String> {
         let (digest, path) = line.split_once("  ")?;
         let (folder, name) = path.split_once('/')?;
         let (stem, extension) = name.rsplit_once('.')?;
-        super::document::kind_of(folder)?;
+        Kind::of_collection(folder)?;
         crate::domain::Name::parse(stem).ok()?;
         matches!(extension, "yaml" | "txt" | "csv").then(|| (path.to_owned(), digest.to_owned()))
     };

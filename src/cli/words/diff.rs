@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::text::{count, one_line};
 use crate::cli::printer::{Printer, Tone};
-use crate::cli::tree::collection;
 use crate::domain::diff::{ChangeCounts, Conflict, Diff};
 use crate::domain::revision::{ChangeType, RevisionInfo};
 
@@ -31,7 +30,7 @@ pub fn lines(diff: &Diff, printer: &Printer) -> Vec<String> {
     let mut out = Vec::new();
     for object in &diff.changes {
         let (sign, tone, what) = sign(object.change);
-        let path = format!("{}/{}", collection(object.kind), object.name);
+        let path = format!("{}/{}", object.kind.collection(), object.name);
         out.push(format!("{} {} {what}", printer.tone(tone, sign), printer.tone(Tone::Strong, &path)));
         for field in &object.fields {
             out.push(format!("    {}", one_line(&field.words)));
@@ -50,7 +49,7 @@ pub fn lines(diff: &Diff, printer: &Printer) -> Vec<String> {
 pub fn conflicts(conflicts: &[Conflict], theirs: &[RevisionInfo], printer: &Printer) -> Vec<String> {
     let mut out = Vec::new();
     for conflict in conflicts {
-        let path = format!("{}/{}{}", collection(conflict.kind), conflict.name, one_line(&conflict.element));
+        let path = format!("{}/{}{}", conflict.kind.collection(), conflict.name, one_line(&conflict.element));
         let who = match theirs.iter().find(|info| info.number == conflict.theirs_revision) {
             Some(info) => {
                 let message = if info.message.is_empty() { String::new() } else { format!(", \"{}\"", one_line(&info.message)) };

@@ -3,7 +3,7 @@
 use super::diff::counts;
 use super::text::{clean, count, one_line, word};
 use super::{diff, plan};
-use crate::cli::tree::{Fault, collection};
+use crate::cli::tree::Fault;
 use crate::domain::diff::{Conflict, Diff};
 use crate::domain::plan::Plan;
 
@@ -31,7 +31,7 @@ pub fn diff(diff: &Diff) -> String {
     let mut out = String::new();
     for object in &diff.changes {
         let (_, _, what) = diff::sign(object.change);
-        out.push_str(&format!("- {} **{what}**\n", code(&format!("{}/{}", collection(object.kind), object.name))));
+        out.push_str(&format!("- {} **{what}**\n", code(&format!("{}/{}", object.kind.collection(), object.name))));
         for field in &object.fields {
             out.push_str(&format!("  - {}\n", code(&field.words)));
         }
@@ -48,7 +48,7 @@ pub fn diff(diff: &Diff) -> String {
 pub fn conflicts(conflicts: &[Conflict]) -> String {
     let mut out = String::new();
     for conflict in conflicts {
-        let path = format!("{}/{}{}", collection(conflict.kind), conflict.name, conflict.element);
+        let path = format!("{}/{}{}", conflict.kind.collection(), conflict.name, conflict.element);
         out.push_str(&format!("- {} was changed in revision {}, too\n", code(&path), conflict.theirs_revision));
         for field in &conflict.fields {
             let side = |value: &Option<serde_json::Value>| code(&diff::side_of(value.as_ref(), field));

@@ -103,7 +103,7 @@ fn conflicts_show_who_and_both_sides() {
     }))
     .unwrap();
     let info = serde_json::from_value(json!({
-        "number": 8, "created_at": "2026-01-01T00:00:00Z", "author": "pipeline-b", "message": "calm down", "digest": "", "changes": [], "origin": { "kind": "write" },
+        "number": 8, "created_at": "2026-01-01T00:00:00Z", "author": "pipeline-b", "message": "calm down", "digest": "", "counts": { "created": 0, "updated": 0, "deleted": 0 }, "changes": [], "origin": { "kind": "write" },
     }))
     .unwrap();
     insta::assert_snapshot!(diff::conflicts(&[conflict], &[info], &Printer::plain()).join("\n"), @r##"
