@@ -38,10 +38,27 @@ pub fn parse(format: Format, body: &[u8]) -> Result<Vec<Entry>, Problem> {
     let mut faults = Faults::default();
     let entries = match format {
         Format::Json => whole(body, &mut faults)?,
-        Format::Csv => lines(body, &mut faults, csv_line())?,
-        Format::Text => lines(body, &mut faults, text_line)?,
+        Format::Csv => unnumbered(lines(body, &mut faults, csv_line())?),
+        Format::Text => unnumbered(lines(body, &mut faults, text_line)?),
     };
     faults.end(entries)
+}
+
+fn unnumbered(entries: Vec<(u32, Entry)>) -> Vec<Entry> {
+    entries.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// Parses entries a line each, for those who have them in a file: each with its line. JSON has no lines to speak of.
+pub fn numbered(format: Format, body: &[u8]) -> Result<Vec<(u32, Entry)>, Vec<FieldError>> {
+    let mut faults = Faults::default();
+    let entries = match format {
+        Format::Csv => lines(body, &mut faults, csv_line()),
+        Format::Text => lines(body, &mut faults, text_line),
+        Format::Json => Err(Problem::query("entries in a file are lines of text or CSV")),
+    };
+    let entries =
+        entries.map_err(|problem| vec![FieldError { line: problem.line(), ..FieldError::new("", "bad_request", problem.detail()) }])?;
+    if faults.errors.is_empty() { Ok(entries) } else { Err(faults.errors) }
 }
 
 #[derive(Default)]
@@ -212,7 +229,7 @@ fn lines(
     body: &[u8],
     faults: &mut Faults,
     mut parse: impl FnMut(&str) -> Result<Option<Entry>, (usize, String)>,
-) -> Result<Vec<Entry>, Problem> {
+) -> Result<Vec<(u32, Entry)>, Problem> {
     let text = std::str::from_utf8(body).map_err(|error| {
         let line = 1 + body[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         let detail = format!("line {line}: not UTF-8");
@@ -224,7 +241,7 @@ fn lines(
             Ok(None) => {}
             Ok(Some(entry)) => {
                 faults.note(&entry, || format!("/items/{}/network", out.len()), Some(line));
-                out.push(entry);
+                out.push((line, entry));
             }
             Err((column, detail)) => {
                 let error = FieldError::new("", "invalid_value", format!("line {line}: {detail}"));

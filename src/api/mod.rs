@@ -3,7 +3,7 @@
 //! A handler extracts, makes one call, answers. The conventions are in `docs/api-design.md`.
 
 pub mod codes;
-mod entry_text;
+pub mod entry_text;
 mod etag;
 mod extract;
 mod guard;

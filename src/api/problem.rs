@@ -133,6 +133,15 @@ impl Problem {
         self.0.code
     }
 
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The 1-based line of the fault, of what could not be parsed.
+    pub fn line(&self) -> Option<u32> {
+        self.0.members.line.and_then(|line| u32::try_from(line).ok())
+    }
+
     /// Puts a place before the pointers of all faults.
     pub fn inside(mut self, place: &str) -> Self {
         for error in &mut self.0.errors {

@@ -137,6 +137,7 @@ async fn database(checks: &mut Checks, settings: &Settings) {
 fn words(failure: Failure) -> (String, String) {
     match failure {
         Failure::User { message, hints } => (message, hints.join("; ")),
+        Failure::Interrupted(message) => (message, String::new()),
         Failure::Internal(error) => (format!("{error:#}"), "look at the database's own log".to_owned()),
     }
 }

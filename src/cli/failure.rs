@@ -3,8 +3,13 @@
 /// See the module. `?` on an `anyhow::Error` makes an internal one.
 #[derive(Debug)]
 pub enum Failure {
-    User { message: String, hints: Vec<String> },
+    User {
+        message: String,
+        hints: Vec<String>,
+    },
     Internal(anyhow::Error),
+    /// A signal stopped it; what is left to know.
+    Interrupted(String),
 }
 
 impl Failure {
@@ -24,6 +29,16 @@ impl Failure {
         match self {
             Self::User { .. } => 1,
             Self::Internal(_) => 2,
+            // As shells tell it of a program that SIGINT ended.
+            Self::Interrupted(_) => 130,
+        }
+    }
+
+    /// For commands whose 2 means something else: `plan` says so that there are changes.
+    pub fn exit_code_of_pipelines(&self) -> u8 {
+        match self {
+            Self::Internal(_) => 1,
+            other => other.exit_code(),
         }
     }
 }

@@ -1,16 +1,28 @@
-//! Commands. Exit codes: 0 is good, 1 is what the caller can mend, 2 is an error of ours. Standard output has what was asked for,
-//! standard error has the rest.
+//! Commands. Exit codes: 0 is good, 1 is what the caller can mend, 2 is an error of ours, 130 a signal. Standard output has what was asked
+//! for, standard error has the rest. The commands of policies as code are clients of a server: they need no settings and no database, and
+//! their only 2 is `plan`'s: there are changes.
 
+mod apply;
 mod check;
+mod client;
 mod compose;
 mod demo;
+mod diff;
 mod doctor;
+mod export;
 mod failure;
 mod migrate;
 mod openapi;
+mod plan;
 mod printer;
 mod programs;
+mod remote;
+mod rollback;
 mod serve;
+mod status;
+mod tree;
+mod validate;
+mod words;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -49,12 +61,42 @@ enum Command {
     Openapi(openapi::Arguments),
     /// Check settings and templates with the real engines; needs no database
     Check,
+    /// Write what a server has as a folder of YAML
+    Export(export::Arguments),
+    /// Check a folder of YAML without a server
+    Validate(validate::Arguments),
+    /// Show what applying a folder would do; exit code 0: nothing, 2: changes, 1: error
+    Plan(plan::Arguments),
+    /// Bring a folder to a server, and wait until it is live
+    Apply(apply::Arguments),
+    /// Show what differs between two revisions
+    Diff(diff::Arguments),
+    /// Go back to an earlier revision, whole or for some objects
+    Rollback(rollback::Arguments),
+    /// Show what is live and what is not; exit code 1 where something is behind, refused or unproven
+    Status(status::Arguments),
+}
+
+impl Command {
+    /// Where the command talks to a server by its API; Some(None) for one that works alone like those.
+    fn connection(&mut self) -> Option<Option<&mut client::Connection>> {
+        Some(match self {
+            Self::Validate(_) => None,
+            Self::Export(arguments) => Some(&mut arguments.connection),
+            Self::Plan(arguments) => Some(&mut arguments.connection),
+            Self::Apply(arguments) => Some(&mut arguments.connection),
+            Self::Diff(arguments) => Some(&mut arguments.connection),
+            Self::Rollback(arguments) => Some(&mut arguments.connection),
+            Self::Status(arguments) => Some(&mut arguments.connection),
+            _ => return None,
+        })
+    }
 }
 
 /// Runs one command.
 pub fn main(arguments: impl Iterator<Item = OsString>, environment: impl Iterator<Item = (String, String)>) -> ExitCode {
     let printer = Printer::new();
-    let cli = match Cli::try_parse_from(arguments) {
+    let mut cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // clap prints help and errors itself, to the right stream; its exit code for a wrong command line is not ours.
@@ -62,38 +104,59 @@ pub fn main(arguments: impl Iterator<Item = OsString>, environment: impl Iterato
             return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
         }
     };
+    let environment: Vec<(String, String)> = environment.collect();
+    let client = cli.command.connection();
+    let of_pipelines = client.is_some();
+    if let Some(Some(connection)) = client {
+        connection.token = environment.iter().find(|(name, _)| name == "GUARD_PROXY_TOKEN").map(|(_, token)| token.clone());
+    }
     // A panic is an error of ours like another; its words are on standard error already.
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(cli, environment, &printer)));
     match outcome.unwrap_or_else(|_| Err(Failure::Internal(anyhow::anyhow!("the command panicked")))) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
             printer.failure(&failure);
-            ExitCode::from(failure.exit_code())
+            ExitCode::from(if of_pipelines { failure.exit_code_of_pipelines() } else { failure.exit_code() })
         }
     }
 }
 
-fn run(cli: Cli, environment: impl Iterator<Item = (String, String)>, printer: &Printer) -> Result<(), Failure> {
-    // The document does not depend on settings, and a build may ask for it anywhere.
-    if let Command::Openapi(arguments) = &cli.command {
-        return openapi::run(arguments, printer);
-    }
-    let environment: Vec<(String, String)> = environment.collect();
-    let loaded = config::load(cli.config.as_deref(), environment.into_iter()).map_err(|error| {
-        Failure::user(error.to_string()).hint("docs/configuration.md lists every setting; the environment wins over the file")
-    })?;
-    let Loaded { settings, file } = loaded;
+fn run(cli: Cli, environment: Vec<(String, String)>, printer: &Printer) -> Result<u8, Failure> {
+    let settings = |file: Option<PathBuf>| {
+        config::load(file.as_deref(), environment.into_iter()).map_err(|error| {
+            Failure::user(error.to_string()).hint("docs/configuration.md lists every setting; the environment wins over the file")
+        })
+    };
+    let done = |outcome: Result<(), Failure>| outcome.map(|()| 0);
     match cli.command {
-        Command::Serve(arguments) => on_runtime(serve::run(settings, arguments, printer)),
-        Command::Migrate => on_runtime(migrate::run(settings, printer)),
-        Command::Demo(arguments) => on_runtime(demo::run(arguments, printer)),
-        Command::Doctor(arguments) => on_runtime(doctor::run(settings, file, arguments, printer)),
-        Command::Check => on_runtime(check::run(settings, file, printer)),
-        Command::Openapi(_) => Ok(()),
+        // The document does not depend on settings, and a build may ask for it anywhere.
+        Command::Openapi(arguments) => done(openapi::run(&arguments, printer)),
+        Command::Validate(arguments) => validate::run(&arguments, printer),
+        Command::Export(arguments) => on_runtime(export::run(arguments, printer)),
+        Command::Plan(arguments) => on_runtime(plan::run(arguments, printer)),
+        Command::Apply(arguments) => on_runtime(apply::run(arguments, printer)),
+        Command::Diff(arguments) => on_runtime(diff::run(arguments, printer)),
+        Command::Rollback(arguments) => on_runtime(rollback::run(arguments, printer)),
+        Command::Status(arguments) => on_runtime(status::run(arguments, printer)),
+        Command::Serve(arguments) => done(on_runtime(serve::run(settings(cli.config)?.settings, arguments, printer))),
+        Command::Migrate => done(on_runtime(migrate::run(settings(cli.config)?.settings, printer))),
+        // As before: settings that are wrong are told, although the demo has its own.
+        Command::Demo(arguments) => {
+            settings(cli.config)?;
+            done(on_runtime(demo::run(arguments, printer)))
+        }
+        Command::Doctor(arguments) => {
+            let Loaded { settings, file } = settings(cli.config)?;
+            done(on_runtime(doctor::run(settings, file, arguments, printer)))
+        }
+        Command::Check => {
+            let Loaded { settings, file } = settings(cli.config)?;
+            done(on_runtime(check::run(settings, file, printer)))
+        }
     }
 }
 
-fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn on_runtime<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     let outcome = runtime.block_on(command);
     // What still runs (a validation in the blocking pool) must not keep a stopped program alive.

@@ -39,6 +39,11 @@ impl Printer {
         Self { colour_out: wanted && io::stdout().is_terminal(), colour_err: wanted && io::stderr().is_terminal() }
     }
 
+    /// Without colour, wherever it goes.
+    pub fn plain() -> Self {
+        Self { colour_out: false, colour_err: false }
+    }
+
     fn paint(on: bool, tone: Tone, text: &str) -> String {
         if on { format!("\x1b[{}m{text}\x1b[0m", tone.code()) } else { text.to_owned() }
     }
@@ -66,6 +71,20 @@ impl Printer {
         self.note(format!("  {mark} {text} {took}"));
     }
 
+    /// A step that failed, with what was said of it.
+    pub fn step_failed(&self, text: &str, said: &str) {
+        self.note(format!("  {} {text}", Self::paint(self.colour_err, Tone::Bad, "✗")));
+        for line in said.lines() {
+            self.note(format!("    | {line}"));
+        }
+    }
+
+    /// A question; the answer is for the caller to read.
+    pub fn ask(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "{} ", Self::paint(self.colour_err, Tone::Strong, text)).and_then(|()| err.flush());
+    }
+
     pub fn warn(&self, text: &str) {
         self.note(format!("{} {text}", Self::paint(self.colour_err, Tone::Warning, "warning:")));
     }
@@ -78,6 +97,9 @@ impl Printer {
                 for hint in hints {
                     self.note(format!("{} {hint}", Self::paint(self.colour_err, Tone::Strong, "hint:")));
                 }
+            }
+            Failure::Interrupted(message) => {
+                self.note(format!("{} {message}", Self::paint(self.colour_err, Tone::Warning, "interrupted:")))
             }
             Failure::Internal(chain) => {
                 self.note(format!("{error} {chain:#}"));

@@ -15,8 +15,8 @@ pub const DEFAULT_FILE: &str = "/etc/guard-proxy/guard-proxy.toml";
 const PREFIX: &str = "GUARD_PROXY_";
 /// Names that had to be short; the rest follow `GUARD_PROXY_SECTION__FIELD`.
 const ALIASES: [(&str, &str); 1] = [("ADMIN_TOKEN_FILE", "api.admin_token_file")];
-/// With our prefix, and not settings: flags of the command line that the environment may give.
-const FLAGS: [&str; 1] = ["CONFIG"];
+/// With our prefix, and not settings: flags of the command line that the environment may give, among them those of its clients.
+const FLAGS: [&str; 6] = ["CONFIG", "URL", "TOKEN", "TOKEN_FILE", "CLI_CONFIG", "CA_FILE"];
 
 /// What is wrong with one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]

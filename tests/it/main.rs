@@ -4,6 +4,8 @@
 mod agent;
 mod answers;
 mod architecture;
+mod as_code;
+mod as_code_client;
 mod bad_input;
 mod bodies;
 mod changes;
