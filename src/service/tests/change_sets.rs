@@ -420,7 +420,7 @@ async fn what_is_live_or_referred_to_is_kept(_: sqlx::postgres::PgPoolOptions, o
     house.service.prune_history(now).await.unwrap();
     assert_eq!(first_kept(&house).await, 5, "a change set begins there");
     let titled = |snapshot: &Snapshot| snapshot.policies["base"].spec.title.to_string();
-    assert_eq!(titled(&*house.service.snapshot_at(&caller(), 7).await.unwrap()), "t4");
+    assert_eq!(titled(&house.service.snapshot_at(&caller(), 7).await.unwrap()), "t4");
     house.service.discard_change_set(&caller(), old).await.unwrap();
     house.service.prune_history(OffsetDateTime::UNIX_EPOCH).await.unwrap();
     assert_eq!(first_kept(&house).await, 5, "nothing is as old as that");
@@ -428,7 +428,7 @@ async fn what_is_live_or_referred_to_is_kept(_: sqlx::postgres::PgPoolOptions, o
     assert_eq!(first_kept(&house).await, 9, "what is live stays");
     assert!(matches!(house.service.change_set(&caller(), old).await, Err(Error::NotFound { .. })));
     let house = house.restart().await;
-    assert_eq!((first_kept(&house).await, titled(&*house.service.snapshot_at(&caller(), 9).await.unwrap())), (9, "t6".to_owned()));
+    assert_eq!((first_kept(&house).await, titled(&house.service.snapshot_at(&caller(), 9).await.unwrap())), (9, "t6".to_owned()));
     assert_eq!(told(&house.service.head()), before);
     let (page, total) = house.service.revisions(&caller(), None, &Default::default(), 50).await.unwrap();
     assert_eq!((page.len(), total, page[11].number), (12, 12, 1), "who did what, when and why is kept");
