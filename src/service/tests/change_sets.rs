@@ -434,3 +434,29 @@ async fn what_is_live_or_referred_to_is_kept(_: sqlx::postgres::PgPoolOptions, o
     assert_eq!((page.len(), total, page[11].number), (12, 12, 1), "who did what, when and why is kept");
     house.service.close().await;
 }
+
+#[sqlx::test]
+async fn entries_that_others_changed_are_not_lost_with_their_list(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::new(options).await;
+    house.put(Kind::IpList, "monitoring", json!({"title": "t"})).await;
+    house.write(entries(&["192.0.2.0/24"], &[]).0, Precondition::None).await.unwrap();
+    let told = |found: &[Conflict]| found.iter().map(|c| (c.element.clone(), c.fields.join(" "), c.yours.is_some())).collect::<Vec<_>>();
+    // I delete what somebody else has added to.
+    let mine = house.staged(vec![delete(Kind::IpList, "monitoring")]).await;
+    house.write(entries(&["10.0.0.0/8"], &[]).0, Precondition::None).await.unwrap();
+    assert_eq!(told(&conflicts(house.commit(mine).await)), [(String::new(), "/entries".to_owned(), false)]);
+    // I add to what somebody else has deleted.
+    let mine = house.staged(vec![entries(&["203.0.113.0/24"], &[])]).await;
+    house.delete(Kind::IpList, "monitoring").await.unwrap();
+    assert_eq!(told(&conflicts(house.commit(mine).await)), [(String::new(), "/entries".to_owned(), true)]);
+    // One that is there anew, and the same, can take them: its entries are merged one by one.
+    house.put(Kind::IpList, "monitoring", json!({"title": "t"})).await;
+    house.commit(mine).await.unwrap();
+    let networks: Vec<String> = house.service.head().ip_lists["monitoring"].entries.keys().map(ToString::to_string).collect();
+    assert_eq!(networks, ["203.0.113.0/24"]);
+    // Both delete it: nothing to say.
+    let mine = house.staged(vec![delete(Kind::IpList, "monitoring")]).await;
+    house.delete(Kind::IpList, "monitoring").await.unwrap();
+    assert!(!house.service.commit_change_set(&caller(), mine, None, None).await.unwrap().changed);
+    house.service.close().await;
+}
