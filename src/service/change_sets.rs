@@ -275,7 +275,7 @@ impl Service {
     }
 
     /// Tells its owner, and nobody else.
-    fn told(&self, change_set: &ChangeSet) {
+    pub(super) fn told(&self, change_set: &ChangeSet) {
         let news = serde_json::to_value(change_set).unwrap_or_default();
         self.inner.shared.stream.emit_to(Some(change_set.owner.clone()), "change_sets", news);
     }

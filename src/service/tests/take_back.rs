@@ -191,3 +191,44 @@ async fn a_deleted_object_comes_back_and_entries_too(_: sqlx::postgres::PgPoolOp
     assert_eq!(networks(&house).len(), 2);
     house.service.close().await;
 }
+
+#[sqlx::test]
+async fn what_was_taken_back_is_not_taken_back_again(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::live(options).await;
+    let bad = Operation::Patch { kind: Kind::Policy, name: n("base"), patch: rule("bad") };
+    house.service.write(&stranger(), bad, Precondition::Any, "a rule of mine").await.unwrap();
+    let refused = house.refused(&["/policies/base/custom_rules/0"]).await;
+    assert_eq!(house.taken_back(&refused).await, Some(5));
+    // Before that is live the next bad one comes.
+    house.patch(Kind::Policy, "base", rule("worse")).await.unwrap();
+    let refused = house.refused(&["/policies/base/custom_rules/0"]).await;
+    let revision = house.taken_back(&refused).await.unwrap();
+    let info = house.service.revision(&caller(), revision).await.unwrap();
+    assert_eq!(info.origin, Origin::TakeBack { revisions: vec![6], deployment: refused.id });
+    assert!(house.service.head().policies["base"].spec.custom_rules.is_empty());
+    for who in [caller(), stranger()] {
+        assert_eq!(house.service.change_sets(&who, &[ChangeSetState::Refused], None, 10).await.unwrap().len(), 1, "one each");
+    }
+    house.service.close().await;
+}
+
+#[sqlx::test]
+async fn two_that_go_back_to_different_times_do_not_meet_in_a_hostname(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::live(options).await;
+    let patch = |kind, name: &str, patch: Value| (Operation::Patch { kind, name: n(name), patch }, Precondition::Base);
+    let together = async |operations| house.service.batch(&caller(), "", None, operations, true).await.map(drop).unwrap();
+    // 4 gives the name away with a bad rule, 5 takes it, 6 gives it up again and builds on the rule.
+    together(vec![patch(Kind::Vhost, "shop", json!({"hostnames": ["new.example.com"]})), patch(Kind::Policy, "base", rule("bad"))]).await;
+    house.patch(Kind::Vhost, "blog", json!({"hostnames": ["blog.example.com", "shop.example.com"]})).await.unwrap();
+    together(vec![
+        patch(Kind::Vhost, "blog", json!({"hostnames": ["blog.example.com"]})),
+        patch(Kind::Policy, "base", json!({"title": "t"})),
+    ])
+    .await;
+    let refused = house.refused(&[]).await;
+    assert_eq!(house.service.take_back(3, &refused, [4].into()).await.unwrap(), Some(7));
+    let info = house.service.revision(&caller(), 7).await.unwrap();
+    assert_eq!(info.origin, Origin::TakeBack { revisions: vec![4, 5, 6], deployment: refused.id });
+    assert_eq!(house.service.head().vhost_of(&"shop.example.com".parse().unwrap()), Some(&n("shop")));
+    house.service.close().await;
+}
