@@ -460,3 +460,31 @@ async fn entries_that_others_changed_are_not_lost_with_their_list(_: sqlx::postg
     assert!(!house.service.commit_change_set(&caller(), mine, None, None).await.unwrap().changed);
     house.service.close().await;
 }
+
+#[sqlx::test]
+async fn pruning_holds_up_no_write_and_no_reader_sees_half_of_it(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    use std::time::Duration;
+
+    use crate::domain::deployment::DeploymentState;
+    use sqlx::Connection;
+    let house = House::new(options.clone()).await;
+    house.furnish().await;
+    for n in 0..5 {
+        house.patch(Kind::Policy, "base", json!({"title": format!("t{n}")})).await.unwrap();
+    }
+    let deployment = house.service.open_deployment(7).await.unwrap();
+    super::live::end(&house, deployment, DeploymentState::Live).await;
+    // Deleting takes long.
+    let mut other = sqlx::PgConnection::connect_with(&options).await.unwrap();
+    let mut held = other.begin().await.unwrap();
+    sqlx::query("select * from object_versions for update").execute(&mut *held).await.unwrap();
+    let (service, now) = (house.service.clone(), house.service.now() + time::Duration::hours(1));
+    let pruning = tokio::spawn(async move { service.prune_history(now).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(matches!(house.service.snapshot_at(&caller(), 4).await, Err(Error::Gone(_))), "what is about to go is gone already");
+    let written = tokio::time::timeout(Duration::from_secs(5), house.write(put(Kind::Policy, "new", json!({})).0, Precondition::None)).await;
+    written.expect("a write does not wait for it").unwrap();
+    held.rollback().await.unwrap();
+    pruning.await.unwrap().unwrap();
+    house.service.close().await;
+}
