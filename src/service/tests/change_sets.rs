@@ -462,6 +462,48 @@ async fn entries_that_others_changed_are_not_lost_with_their_list(_: sqlx::postg
 }
 
 #[sqlx::test]
+async fn what_was_staged_before_is_not_worked_out_again(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::new(options).await;
+    house.furnish().await;
+    house.put(Kind::IpList, "monitoring", json!({})).await;
+    let id = house.staged(vec![entries(&["10.0.0.0/8"], &[]), put(Kind::Policy, "new", json!({}))]).await;
+    let before = house.service.snapshot_of_change_set(&caller(), id).await.unwrap();
+    let stage = async |one: (Operation, Precondition)| house.service.stage(&caller(), id, one.0, one.1).await.unwrap();
+    stage(patch(Kind::Vhost, "shop", json!({"title": "t"}))).await;
+    stage(put(Kind::Policy, "newer", json!({}))).await;
+    let after = house.service.snapshot_of_change_set(&caller(), id).await.unwrap();
+    // Of a list of 200,000 that would take longer than all else.
+    assert!(Arc::ptr_eq(&before.ip_lists["monitoring"], &after.ip_lists["monitoring"]));
+    assert_eq!((after.policies.len(), after.vhosts["shop"].spec.title.as_str()), (3, "t"));
+    assert_ne!(after.policies["new"].number, after.policies["newer"].number);
+    // What is as the base again is the base's.
+    stage(patch(Kind::Vhost, "shop", json!({"title": ""}))).await;
+    let after = house.service.snapshot_of_change_set(&caller(), id).await.unwrap();
+    assert!(Arc::ptr_eq(&after.vhosts["shop"], &house.service.head().vhosts["shop"]));
+    house.service.close().await;
+}
+
+#[sqlx::test]
+async fn what_is_committed_is_said_to_be_though_it_cannot_be_read(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    use sqlx::Connection;
+    let house = House::new(options.clone()).await;
+    house.furnish().await;
+    let id = house.staged(vec![patch(Kind::Policy, "base", json!({"mode": "off"}))]).await;
+    // As where the database goes away behind the commit: the row is not found any more.
+    let mut other = sqlx::PgConnection::connect_with(&options).await.unwrap();
+    for statement in [
+        "create function away() returns trigger language plpgsql as 'begin new.owner := ''away''; return new; end'",
+        "create trigger away before update on change_sets for each row when (new.state = 'committed') execute function away()",
+    ] {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
+    let committed = house.service.commit_change_set(&caller(), id, None, None).await.unwrap();
+    assert_eq!((committed.revision, committed.change_set.revision, committed.change_set.state), (3, Some(3), ChangeSetState::Committed));
+    assert_eq!((committed.change_set.version, house.service.head().revision), (3, 3));
+    house.service.close().await;
+}
+
+#[sqlx::test]
 async fn pruning_holds_up_no_write_and_no_reader_sees_half_of_it(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
     use std::time::Duration;
 
