@@ -232,3 +232,73 @@ async fn two_that_go_back_to_different_times_do_not_meet_in_a_hostname(_: sqlx::
     assert_eq!(house.service.head().vhost_of(&"shop.example.com".parse().unwrap()), Some(&n("shop")));
     house.service.close().await;
 }
+
+/// Whatever was written, and whatever of it is refused: what comes of it is sound, goes on, ends with what was live, and hurts nobody else.
+#[sqlx::test]
+async fn whatever_is_taken_back_the_rest_is_sound(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    use super::history::{Dice, any_write};
+    let mut dice = Dice(11);
+    let house = House::new(options).await;
+    let content = |snapshot: &Snapshot| {
+        let all = super::super::desired::all(snapshot);
+        all.map(|(kind, name)| {
+            let object = super::super::object::Object::find(snapshot, kind, name).unwrap();
+            let entries = snapshot.ip_lists.get(name).filter(|_| kind == Kind::IpList).map(|list| list.entries.clone());
+            ((kind, name.clone()), format!("{} {entries:?}", object.json()))
+        })
+        .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let (mut took, mut all, mut batches, mut left) = (0, 0, 0, Vec::new());
+    for round in 0..20 {
+        // Of one there are not so many open or refused ones.
+        let who = Caller {
+            principal: Principal::Token { id: Uuid::from_u128(100 + round), name: "t".to_owned(), grant: Arc::new(crate::domain::Grant::admin()) },
+            ..caller()
+        };
+        let live = house.service.head().revision;
+        let was = content(&house.service.head());
+        while house.service.head().revision < live + 8 {
+            if dice.roll(2) == 0 {
+                let operations = (0..1 + dice.roll(3)).map(|_| (any_write(&mut dice).0, Precondition::Base)).collect();
+                let base = live + dice.roll(1 + (house.service.head().revision - live) as u64) as i64;
+                batches += usize::from(house.service.batch(&who, "", Some(base), operations, true).await.is_ok());
+            } else {
+                let (op, precondition) = any_write(&mut dice);
+                drop(house.service.write(&who, op, precondition, "").await);
+            }
+        }
+        loop {
+            let head = house.service.head();
+            let refused = house.refused(&[]).await;
+            let guilty = if dice.roll(4) == 0 { BTreeSet::new() } else { [live + 1 + dice.roll(8) as i64].into() };
+            let made = house.service.take_back(live, &refused, guilty).await.unwrap();
+            let Some(made) = made else {
+                assert!(content(&head) == was, "round {round}: it gave up with something left to take back");
+                break;
+            };
+            took += 1;
+            let now = house.service.head();
+            let info = house.service.revision(&caller(), made).await.unwrap();
+            let of = info.origin.taken_back().unwrap().to_vec();
+            let mut touched = BTreeSet::new();
+            for number in of {
+                all += 1;
+                touched.extend(house.service.revision(&caller(), number).await.unwrap().changes.into_iter().map(|c| (c.kind, c.name)));
+            }
+            let (before, after) = (content(&head), content(&now));
+            for key in before.keys().chain(after.keys()).filter(|key| before.get(key) != after.get(key)) {
+                assert!(touched.contains(key), "round {round}: {key:?} was nobody's fault");
+            }
+            for vhost in now.vhosts.values() {
+                let needs = super::super::whole::needs(&vhost.spec);
+                assert!(needs.iter().all(|key| after.contains_key(key)), "round {round}: {} lacks something", vhost.spec.name);
+                assert!(vhost.spec.hostnames.iter().all(|host| now.vhost_of(host) == Some(&vhost.spec.name)), "round {round}");
+            }
+        }
+        left.extend(house.service.change_sets(&who, &[ChangeSetState::Refused], None, 500).await.unwrap());
+    }
+    assert_eq!(left.len(), all, "one of each");
+    assert_eq!(left.iter().map(|one| one.revision).collect::<BTreeSet<_>>().len(), all);
+    assert!(took > 30 && batches > 20, "{took} of {batches}");
+    house.service.close().await;
+}
