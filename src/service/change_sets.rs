@@ -195,12 +195,8 @@ impl Service {
         let work = Arc::new(Work::Staged(view.staged.clone()));
         let (done, findings) = self.commit(caller, work, about, plan_digest).await.map_err(plan::unmade)?;
         self.inner.views.forget(id);
-        let committed = |revision| ChangeSet {
-            state: ChangeSetState::Committed,
-            revision: Some(revision),
-            refusal: None,
-            ..view.change_set.clone()
-        };
+        let committed =
+            |revision| ChangeSet { state: ChangeSetState::Committed, revision: Some(revision), refusal: None, ..view.change_set.clone() };
         let change_set = if done.changed {
             // It is committed, also where it cannot be read just now.
             let change_set = self.change_set(caller, id).await.unwrap_or_else(|error| {

@@ -94,7 +94,9 @@ impl Service {
         if number >= first_kept {
             return Ok(());
         }
-        Err(Error::Gone(format!("what revision {number} was is kept no more: revision {first_kept} is the oldest (`database.history_days`)")))
+        Err(Error::Gone(format!(
+            "what revision {number} was is kept no more: revision {first_kept} is the oldest (`database.history_days`)"
+        )))
     }
 
     /// The files that a node would get for a revision, rendered anew as of the time of its commit: path -> text.

@@ -524,7 +524,8 @@ async fn pruning_holds_up_no_write_and_no_reader_sees_half_of_it(_: sqlx::postgr
     let pruning = tokio::spawn(async move { service.prune_history(now).await });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(matches!(house.service.snapshot_at(&caller(), 4).await, Err(Error::Gone(_))), "what is about to go is gone already");
-    let written = tokio::time::timeout(Duration::from_secs(5), house.write(put(Kind::Policy, "new", json!({})).0, Precondition::None)).await;
+    let written =
+        tokio::time::timeout(Duration::from_secs(5), house.write(put(Kind::Policy, "new", json!({})).0, Precondition::None)).await;
     written.expect("a write does not wait for it").unwrap();
     held.rollback().await.unwrap();
     pruning.await.unwrap().unwrap();

@@ -252,7 +252,11 @@ async fn whatever_is_taken_back_the_rest_is_sound(_: sqlx::postgres::PgPoolOptio
     for round in 0..20 {
         // Of one there are not so many open or refused ones.
         let who = Caller {
-            principal: Principal::Token { id: Uuid::from_u128(100 + round), name: "t".to_owned(), grant: Arc::new(crate::domain::Grant::admin()) },
+            principal: Principal::Token {
+                id: Uuid::from_u128(100 + round),
+                name: "t".to_owned(),
+                grant: Arc::new(crate::domain::Grant::admin()),
+            },
             ..caller()
         };
         let live = house.service.head().revision;
