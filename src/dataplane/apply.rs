@@ -297,7 +297,11 @@ async fn preflight(inner: &Inner, bundle: &Bundle, live: Option<&Release>, befor
 async fn reload_to(inner: &Inner, running: &mut Running, bundle: &Bundle, before: &Processes) -> Result<((), String), Stop> {
     let begun = Instant::now();
     match inner.haproxy.reload(before, &bundle.structure, RELOAD_PATIENCE).await? {
-        Reload::Refused { said } => Err(Stop::Refused { said, errors: vec![] }),
+        // It was valid a moment ago: what fails now is around the process, and no object is to blame.
+        Reload::Refused { said } => {
+            let errors = vec![FieldError::new("/node", "reload_failed", said.clone())];
+            Err(Stop::Refused { said, errors })
+        }
         Reload::Done { pid } => {
             let took = begun.elapsed();
             running.workers.insert(pid, Known::fresh(&bundle.maps));

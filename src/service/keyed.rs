@@ -74,6 +74,17 @@ impl Keyed {
         }
     }
 
+    /// The key of the element at a place of its owner's array.
+    pub fn key_at(self, owner: &Object, index: usize) -> Option<String> {
+        match (self, owner) {
+            (Self::Exclusions, Object::Policy(policy)) => policy.spec.exclusions.get(index)?.id.as_ref().map(ToString::to_string),
+            (Self::CustomRules, Object::Policy(policy)) => policy.spec.custom_rules.get(index)?.id.map(|id| id.to_string()),
+            (Self::Servers, Object::Vhost(vhost)) => vhost.spec.upstream.servers.get(index)?.name.as_ref().map(ToString::to_string),
+            (Self::Paths, Object::Vhost(vhost)) => vhost.spec.paths.get(index).map(|path| path.prefix.to_string()),
+            _ => None,
+        }
+    }
+
     /// The field that is the key.
     pub fn field(self) -> &'static str {
         match self {

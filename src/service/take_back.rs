@@ -12,7 +12,7 @@ use super::merge::Staged;
 use super::object::Object;
 use super::view::row;
 use super::writer::{About, Reply, Request, Unmade, Work};
-use super::{Caller, Service, plan, whole};
+use super::{Caller, Keyed, Service, plan, whole};
 use crate::domain::change_set::{ChangeSet, ChangeSetState, Refusal};
 use crate::domain::deployment::Deployment;
 use crate::domain::diff::ChangeCounts;
@@ -39,6 +39,17 @@ fn object_of(pointer: &str) -> Option<Key> {
     let mut parts = pointer.split('/').skip(1);
     let kind = Kind::of_collection(parts.next()?)?;
     Some((kind, Name::parse(parts.next()?).ok()?))
+}
+
+/// The revision that last changed the element of a keyed array that a pointer from the root points into.
+fn element_changed(state: &Snapshot, pointer: &str) -> Option<Revision> {
+    let (kind, name) = object_of(pointer)?;
+    let rest = pointer.splitn(4, '/').nth(3).map(|rest| format!("/{rest}"))?;
+    let object = Object::find(state, kind, &name)?;
+    Keyed::of(kind).iter().find_map(|keyed| {
+        let index: usize = rest.strip_prefix(keyed.pointer())?.strip_prefix('/')?.split('/').next()?.parse().ok()?;
+        object.facts().elements.get(&keyed.path(&keyed.key_at(&object, index)?)).copied()
+    })
 }
 
 /// What was written by somebody, not by the system taking something back.
@@ -72,12 +83,23 @@ impl Service {
         if named.is_empty() {
             return Ok(Blame::Nobody);
         }
-        let found: BTreeSet<Revision> = touches(&infos, &named).collect();
+        // An element knows who changed it last: whoever else changed its object is not to blame.
+        let state = self.state_at(refused.revision).await?;
+        let (mut found, mut whole) = (BTreeSet::new(), BTreeSet::new());
+        for error in &refused.errors {
+            match (element_changed(&state, &error.pointer).filter(|revision| *revision > live), object_of(&error.pointer)) {
+                (Some(revision), _) => _ = found.insert(revision),
+                (None, Some(key)) => _ = whole.insert(key),
+                (None, None) => {}
+            }
+        }
+        let by_whom: BTreeSet<Revision> = infos.iter().filter(|info| written(info)).map(|info| info.number).collect();
+        found.retain(|revision| by_whom.contains(revision));
+        found.extend(touches(&infos, if found.is_empty() { &named } else { &whole }));
         if !found.is_empty() {
             return Ok(Blame::Revisions(found));
         }
         // What a vhost needs may have changed, and not the vhost.
-        let state = self.state_at(refused.revision).await?;
         let vhosts = named.iter().filter(|(kind, _)| *kind == Kind::Vhost).filter_map(|(_, name)| state.vhosts.get(name));
         let needed: BTreeSet<Key> = vhosts.flat_map(|vhost| whole::needs(&vhost.spec)).collect();
         let found: BTreeSet<Revision> = touches(&infos, &needed).collect();

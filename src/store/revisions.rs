@@ -47,13 +47,14 @@ impl Row {
 }
 
 impl Store {
-    /// Newest first, only those before `before`.
+    /// Newest first, only those before `before`; of each at most 100 changes, since a revision may have thousands.
     pub async fn revisions(&self, before: Option<Revision>, filter: &RevisionFilter, limit: i64) -> Result<Vec<RevisionInfo>> {
         let kinds = |kinds: &mut dyn Iterator<Item = Kind>| kinds.map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>();
         sqlx::query_as!(
             Row,
             r#"select number, created_at, author, message, digest, origin::text as "origin!", counts::text as "counts!",
-                      changes::text as "changes!"
+                      (select coalesce(json_agg(c order by n), '[]')::text
+                       from json_array_elements(changes) with ordinality as e (c, n) where n <= 100) as "changes!"
                from revisions r
                where number < $1 and (cardinality($3::text[]) = 0 or author = any ($3))
                  and ($4::timestamptz is null or created_at >= $4) and ($5::timestamptz is null or created_at < $5)

@@ -93,6 +93,19 @@ async fn a_bad_write_between_two_good_ones_of_others(_: sqlx::postgres::PgPoolOp
 }
 
 #[sqlx::test]
+async fn whoever_changed_another_part_of_the_object_before_is_not_to_blame(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::live(options).await;
+    house.patch(Kind::Policy, "base", json!({"title": "good"})).await.unwrap();
+    house.patch(Kind::Policy, "base", rule("bad")).await.unwrap();
+    let refused = house.refused(&["/policies/base/custom_rules/0/seclang"]).await;
+    assert_eq!(house.blamed(&refused).await, [5]);
+    house.taken_back(&refused).await.unwrap();
+    let head = house.service.head();
+    assert_eq!((head.policies["base"].spec.title.as_str(), head.policies["base"].spec.custom_rules.len()), ("good", 0));
+    house.service.close().await;
+}
+
+#[sqlx::test]
 async fn what_builds_on_a_refused_write_goes_with_it(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
     let house = House::live(options).await;
     house.patch(Kind::Policy, "base", json!({"title": "good, before"})).await.unwrap();
@@ -101,7 +114,7 @@ async fn what_builds_on_a_refused_write_goes_with_it(_: sqlx::postgres::PgPoolOp
     house.patch(Kind::Policy, "bad", json!({"mode": "detect"})).await.unwrap();
     house.patch(Kind::Policy, "base", json!({"mode": "detect"})).await.unwrap();
     let refused = house.refused(&["/policies/bad/custom_rules/0"]).await;
-    assert_eq!(house.blamed(&refused).await, [5, 7], "both that wrote it");
+    assert_eq!(house.blamed(&refused).await, [5], "who wrote the rule");
     let revision = house.taken_back(&refused).await.unwrap();
     let head = house.service.head();
     assert!(!head.policies.contains_key("bad") && !head.vhosts.contains_key("user"), "the vhost that uses it cannot stay");
