@@ -26,6 +26,8 @@ mod live;
 mod merges;
 mod outage;
 mod plans;
+mod scope_properties;
+mod scopes;
 mod take_back;
 mod writes;
 
