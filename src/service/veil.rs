@@ -86,7 +86,12 @@ impl Service {
                 let proof: Proof = serde_json::from_value(event.data.clone()).ok()?;
                 self.head_for(caller).vhosts.contains_key(&proof.vhost).then_some(event.data)?
             }
-            "status" | "change_sets" => event.data,
+            // Told to its owner alone.
+            "change_sets" => {
+                let change_set = self.change_set_for(caller, serde_json::from_value(event.data).ok()?);
+                serde_json::to_value(change_set).ok()?
+            }
+            "status" => event.data,
             // A topic that nobody thought of here is for those who see everything.
             _ => return None,
         };

@@ -53,8 +53,11 @@ async fn what_is_staged_is_seen_by_its_owner_until_it_is_one_revision(_: sqlx::p
     let house = House::new(options).await;
     house.furnish().await;
     let head = house.service.head();
+    let (_, mut events) = house.service.subscribe(None);
     let created = house.service.create_change_set(&caller(), "levels up", None).await.unwrap();
     let id = created.id;
+    let event = events.try_recv().unwrap();
+    assert_eq!((event.topic.as_str(), event.owner), ("change_sets", Some(caller().principal.identity())), "told to its owner alone");
     let stage = async |house: &House, operation: Operation, precondition| house.service.stage(&caller(), id, operation, precondition).await;
     let patched = Operation::Patch { kind: Kind::Policy, name: n("base"), patch: json!({"paranoia": {"blocking": 2, "detection": 3}}) };
     // Preconditions as everywhere; then they are about what the change set shows.

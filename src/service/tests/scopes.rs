@@ -375,7 +375,7 @@ async fn what_is_read_is_in_scope(_: sqlx::postgres::PgPoolOptions, options: PgC
     let committed = service.commit_change_set(&mallory(), set, Some(&plan.digest), None).await.unwrap();
     assert!(committed.changed);
 
-    let event = |topic: &str, data| super::super::StreamEvent { id: 1, topic: topic.to_owned(), data };
+    let event = |topic: &str, data| super::super::StreamEvent { id: 1, topic: topic.to_owned(), data, owner: None };
     let (revisions, _) = service.revisions(&caller(), None, &Default::default(), 100).await.unwrap();
     let of_bank = revisions.iter().find(|info| info.changes[0].name.as_str() == "bank").unwrap();
     let told = service.event_for(&viewer, event("revisions", serde_json::to_value(of_bank).unwrap())).unwrap();
