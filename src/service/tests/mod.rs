@@ -27,6 +27,7 @@ mod merges;
 mod outage;
 mod plans;
 mod scope_properties;
+mod scope_reads;
 mod scopes;
 mod take_back;
 mod writes;
