@@ -114,14 +114,13 @@ impl Service {
         }
         let target = self.state_at(revision).await?;
         let seen = (self.seen(caller, head, None), self.seen(caller, &target, None));
-        let wanted: Vec<(Kind, Name)> = if objects.is_empty() {
-            let mut names: Vec<_> = desired::all(&target).chain(desired::all(head)).map(|(kind, name)| (kind, name.clone())).collect();
-            names.sort();
-            names.dedup();
-            names
+        let mut wanted: Vec<(Kind, Name)> = if objects.is_empty() {
+            desired::all(&target).chain(desired::all(head)).map(|(kind, name)| (kind, name.clone())).collect()
         } else {
             objects.iter().cloned().map(ObjectRef::into_parts).collect()
         };
+        wanted.sort();
+        wanted.dedup();
         let mut staged = Vec::new();
         for (kind, name) in wanted {
             let (now, then) = (Object::find(head, kind, &name), Object::find(&target, kind, &name));

@@ -76,6 +76,7 @@ async fn waiting_ends_live_refused_or_not_yet(pool: PgPool) {
         deployment.said = "no".to_owned();
         deployment.errors = vec![FieldError::new("/policies/b/mode", "refused", "no")];
         app.service.save_deployment(&deployment).await.unwrap();
+        app.service.take_back(6, &deployment, [7].into()).await.unwrap();
         deployment.id
     });
     let problem = answer.problem(422, "refused");
@@ -83,7 +84,7 @@ async fn waiting_ends_live_refused_or_not_yet(pool: PgPool) {
     assert_eq!(problem["errors"][0]["pointer"], "/policies/b/mode");
 
     let status = app.get("/api/v1/status").await.is(200).json();
-    assert_eq!((&status["head"], &status["live"], &status["current"]), (&json!(7), &json!(6), &json!(false)));
+    assert_eq!((&status["head"], &status["live"], &status["current"]), (&json!(8), &json!(6), &json!(false)));
     assert_eq!(status["refused"][0]["revision"], 7);
     let states = app.get("/api/v1/deployments?state=live&state=refused&limit=1").await.is(200).json();
     assert_eq!(states["items"][0]["state"], "refused");
