@@ -36,7 +36,7 @@ fmt: ## Format Rust and Go
 	cd spoa && gofmt -w .
 
 docs: ## Write what is generated: settings, problems, OpenAPI document, JSON Schema of policies as code, table of fail modes
-	UPDATE=1 SQLX_OFFLINE=true cargo test --lib -- config::docs api::tests::document::what_is_committed cli::tree::tests::the_schema
+	UPDATE=1 SQLX_OFFLINE=true cargo test --lib -- config::docs api::tests::document::what_is_committed cli::tree::tests::the_schema domain::permission
 	UPDATE=1 SQLX_OFFLINE=true cargo test --test it -- the_document_has_this_table
 
 sqlx: ## Write .sqlx/, from which queries are checked where there is no database

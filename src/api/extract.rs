@@ -18,7 +18,7 @@ use super::codes::Code;
 use super::json;
 use super::problem::Problem;
 use super::state::ApiState;
-use crate::domain::{Revision, Snapshot};
+use crate::domain::{Revision, Snapshot, Subject};
 use crate::service::Caller;
 
 /// At most so much is read of a body, but for entries of IP lists.
@@ -92,12 +92,12 @@ pub struct ViewParams {
 }
 
 impl ViewParams {
-    /// The newest state, unless another is asked for.
-    pub async fn snapshot(&self, state: &ApiState, caller: &Caller) -> Result<Arc<Snapshot>, Problem> {
+    /// The newest state as the caller sees it, unless another is asked for. `part`: what of the objects is read, where it is not all of them.
+    pub async fn snapshot(&self, state: &ApiState, caller: &Caller, part: Option<Subject>) -> Result<Arc<Snapshot>, Problem> {
         match (self.change_set, self.revision) {
-            (None, None) => Ok(state.service.head()),
-            (Some(id), None) => Ok(state.service.snapshot_of_change_set(caller, id).await?),
-            (None, Some(revision)) => Ok(state.service.snapshot_at(caller, revision).await?),
+            (None, None) => Ok(state.service.seen(caller, &state.service.head(), part)),
+            (Some(id), None) => Ok(state.service.snapshot_of_change_set(caller, id, part).await?),
+            (None, Some(revision)) => Ok(state.service.snapshot_seen(caller, revision, part).await?),
             (Some(_), Some(_)) => Err(Problem::query("change_set, revision: only one of them")),
         }
     }
@@ -106,7 +106,13 @@ impl ViewParams {
 /// Who reads configuration, and of which state.
 pub struct Reader {
     pub asker: Asker,
-    pub snapshot: Arc<Snapshot>,
+    view: ViewParams,
+}
+
+impl Reader {
+    pub async fn snapshot(&self, state: &ApiState, part: Subject) -> Result<Arc<Snapshot>, Problem> {
+        self.view.snapshot(state, &self.asker, Some(part)).await
+    }
 }
 
 impl FromRequestParts<ApiState> for Reader {
@@ -114,8 +120,7 @@ impl FromRequestParts<ApiState> for Reader {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let asker = Asker::from_request_parts(parts, state).await?;
         let Query(view) = Query::<ViewParams>::from_request_parts(parts, state).await?;
-        let snapshot = view.snapshot(state, &asker).await?;
-        Ok(Self { asker, snapshot })
+        Ok(Self { asker, view })
     }
 }
 

@@ -63,8 +63,9 @@ async fn admit(state: &ApiState, template: Option<&str>, request_id: &str, mut r
         return Ok(request);
     }
     let bearer = bearer(request.headers()).ok_or(Error::Unauthenticated)?;
-    let principal = state.service.authenticate(bearer).await?;
-    let caller = Caller { principal, request_id: request_id.to_owned(), address: peer(&request) };
+    let address = peer(&request);
+    let principal = state.service.authenticate(bearer, address).await?;
+    let caller = Caller { principal, request_id: request_id.to_owned(), address };
     request.extensions_mut().insert(Asker(Arc::new(caller)));
     Ok(request)
 }

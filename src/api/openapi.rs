@@ -35,6 +35,7 @@ pub fn base() -> OpenApi {
         ("revisions", "Immutable, numbered snapshots of the whole intended state."),
         ("deployments", "Bringing a revision to the nodes."),
         ("status", "What is live, what has been seen to be, and what moves."),
+        ("access", "Who may do what: roles, tokens."),
         ("operation", "Health, metrics, this document."),
     ];
     let mut components = Components::new();
@@ -105,7 +106,7 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
     }
     let public = guard::PUBLIC.contains(&path);
     let writes = matches!(method, "put" | "patch" | "post" | "delete");
-    let configures = !path.starts_with("/api/v1/change-sets");
+    let configures = !path.starts_with("/api/v1/change-sets") && !path.starts_with("/api/v1/tokens");
     let conditional = configures && matches!(method, "put" | "patch" | "delete");
     let body = operation.get("requestBody").is_some();
     let tagged = path.starts_with("/api/v1/vhosts/") || path.starts_with("/api/v1/policies/") || path.starts_with("/api/v1/ip-lists/");
@@ -130,7 +131,7 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
         {
             names.push("ETag");
         }
-        if writes {
+        if writes && !path.starts_with("/api/v1/tokens") {
             names.push("Guard-Proxy-Revision");
             if status != "202" {
                 names.push("Guard-Proxy-Live-Revision");

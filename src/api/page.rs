@@ -184,7 +184,7 @@ pub async fn list<L: ListParams>(state: &ApiState, caller: &Caller, params: &L) 
     params.check()?;
     let common = params.common()?;
     let bound = binding(kind, params)?;
-    let snapshot = common.view.snapshot(state, caller).await?;
+    let snapshot = common.view.snapshot(state, caller, None).await?;
     let all = L::Resource::all(&snapshot);
     let selection = Selection { params, common: &common, all };
     let (held, total) = match common.sort {

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::state::ApiState;
 use crate::domain::digest::hex;
 use crate::domain::snapshot::ListState;
-use crate::domain::{Entry, Error, Finding, IpList, Kind, Name, Network, Policy, Revision, Snapshot, Versioned, Vhost};
+use crate::domain::{Entry, Error, Finding, IpList, Kind, Name, Network, Policy, Revision, Snapshot, Subject, Versioned, Vhost};
 use crate::service::{Caller, Service};
 
 /// What we know of a resource; read-only: accepted and ignored on write.
@@ -57,8 +57,8 @@ pub trait Resource: Serialize + ToSchema + Send + Sync + Sized + 'static {
     type Extra: Serialize + ToSchema;
 
     fn all(snapshot: &Snapshot) -> &BTreeMap<Name, Arc<Self::Held>>;
-    /// Authorizes, too.
-    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Self::Held>, Error>;
+    /// Authorizes, too; of a snapshot as the caller sees it.
+    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str, part: Subject) -> Result<Arc<Self::Held>, Error>;
     fn versioned(held: &Self::Held) -> &Versioned<Self>;
     fn extra(state: &ApiState, held: &Self::Held) -> Self::Extra;
     /// Takes read-only members off what a caller wrote.
@@ -80,8 +80,8 @@ impl Resource for Vhost {
     fn all(snapshot: &Snapshot) -> &BTreeMap<Name, Arc<Self::Held>> {
         &snapshot.vhosts
     }
-    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Self::Held>, Error> {
-        service.vhost(caller, snapshot, name)
+    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str, part: Subject) -> Result<Arc<Self::Held>, Error> {
+        service.vhost(caller, snapshot, name, part)
     }
     fn versioned(held: &Self::Held) -> &Versioned<Self> {
         held
@@ -103,8 +103,8 @@ impl Resource for Policy {
     fn all(snapshot: &Snapshot) -> &BTreeMap<Name, Arc<Self::Held>> {
         &snapshot.policies
     }
-    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Self::Held>, Error> {
-        service.policy(caller, snapshot, name)
+    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str, part: Subject) -> Result<Arc<Self::Held>, Error> {
+        service.policy(caller, snapshot, name, part)
     }
     fn versioned(held: &Self::Held) -> &Versioned<Self> {
         held
@@ -136,8 +136,8 @@ impl Resource for IpList {
     fn all(snapshot: &Snapshot) -> &BTreeMap<Name, Arc<Self::Held>> {
         &snapshot.ip_lists
     }
-    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Self::Held>, Error> {
-        service.ip_list(caller, snapshot, name)
+    fn read(service: &Service, caller: &Caller, snapshot: &Snapshot, name: &str, part: Subject) -> Result<Arc<Self::Held>, Error> {
+        service.ip_list(caller, snapshot, name, part)
     }
     fn versioned(held: &Self::Held) -> &Versioned<Self> {
         &held.list

@@ -32,6 +32,8 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .merge(v1::plans::routes())
         .merge(v1::deployments::routes())
         .merge(v1::status::routes())
+        .merge(v1::roles::routes())
+        .merge(v1::tokens::routes())
         .merge(stream::routes())
         .merge(health::routes())
         .routes(routes!(document))

@@ -95,7 +95,8 @@ async fn stream(
     let topics = topics(params.topics.as_deref())?;
     let last = last_event(&headers, &state.epoch)?;
     let place = Place::take(&state, asker.principal.identity())?;
-    let mut response = Sse::new(events(state, topics, last, place)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let mut response =
+        Sse::new(events(state, asker, topics, last, place)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     // Proxies that buffer would hold events back.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
@@ -129,6 +130,7 @@ fn last_event(headers: &HeaderMap, epoch: &str) -> Result<Last, Problem> {
 
 struct Follower {
     state: ApiState,
+    asker: Asker,
     topics: Vec<String>,
     /// The last event looked at, whether sent or not.
     last: Option<u64>,
@@ -139,12 +141,12 @@ struct Follower {
 }
 
 /// Events from where the client was; ends when the server stops.
-fn events(state: ApiState, topics: Vec<String>, last: Last, place: Place) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events(state: ApiState, asker: Asker, topics: Vec<String>, last: Last, place: Place) -> impl Stream<Item = Result<Event, Infallible>> {
     let id = if let Last::Here(id) = last { Some(id) } else { None };
     let (remembered, receiver) = state.service.subscribe(id);
     // Remembered events are for those who were here; who is new reads the resources.
     let backlog = if id.is_some() { remembered.into() } else { VecDeque::new() };
-    let mut follower = Follower { state, topics, last: id, reset: last == Last::Elsewhere, backlog, receiver, place };
+    let mut follower = Follower { state, asker, topics, last: id, reset: last == Last::Elsewhere, backlog, receiver, place };
     follower.reset |= follower.gap();
     unfold(follower, |mut follower| async move {
         let stop = follower.state.stop.clone();
@@ -166,10 +168,13 @@ impl Follower {
         loop {
             let event = match self.backlog.pop_front() {
                 Some(event) => event,
-                None => match self.receiver.recv().await {
-                    Ok(event) => event,
-                    Err(RecvError::Closed) => return None,
-                    Err(RecvError::Lagged(_)) => {
+                None => match tokio::time::timeout(KEEP_ALIVE, self.receiver.recv()).await {
+                    Ok(Ok(event)) => event,
+                    Ok(Err(RecvError::Closed)) => return None,
+                    // Who may follow no more is sent nothing more, and hears of it soon.
+                    Err(_) if !self.state.service.still(&self.asker) => return None,
+                    Err(_) => continue,
+                    Ok(Err(RecvError::Lagged(_))) => {
                         // Too slow: what is remembered may still bridge it.
                         let (remembered, receiver) = self.state.service.subscribe(self.last);
                         (self.backlog, self.receiver) = (remembered.into(), receiver);
@@ -184,7 +189,11 @@ impl Follower {
                 continue;
             }
             self.last = Some(event.id);
+            if !self.state.service.still(&self.asker) {
+                return None;
+            }
             if meant(&event, &self.place.principal, &self.topics) {
+                let Some(event) = self.state.service.event_for(&self.asker, event) else { continue };
                 let id = format!("{}-{}", self.state.epoch, event.id);
                 return Some(Event::default().id(id).event(&event.topic).data(event.data.to_string()));
             }

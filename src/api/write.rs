@@ -17,8 +17,8 @@ use super::extract::{Asker, Query, WriteParams, plain};
 use super::problem::Problem;
 use super::state::ApiState;
 use crate::domain::deployment::Deployment;
-use crate::domain::{Error, Revision, Snapshot};
-use crate::service::{Operation, Precondition, Waited, Written};
+use crate::domain::{Error, Revision, Snapshot, Subject};
+use crate::service::{Caller, Operation, Precondition, Waited, Written};
 
 pub const REVISION: HeaderName = HeaderName::from_static("guard-proxy-revision");
 pub const CHANGE_SET: HeaderName = HeaderName::from_static("guard-proxy-change-set");
@@ -43,7 +43,7 @@ impl FromRequestParts<ApiState> for Write {
             plain(&parts.headers)?;
         }
         let staged = match params.change_set {
-            Some(id) => Some(state.service.snapshot_of_change_set(&asker, id).await?),
+            Some(id) => Some(state.service.snapshot_of_change_set(&asker, id, None).await?),
             None => None,
         };
         Ok(Self { asker, params, headers: parts.headers.clone(), staged })
@@ -66,9 +66,9 @@ pub struct Committed {
 }
 
 impl Write {
-    /// The state that the write is about.
-    pub fn snapshot(&self, state: &ApiState) -> Arc<Snapshot> {
-        self.staged.clone().unwrap_or_else(|| state.service.head())
+    /// The state that the write is about, as the caller sees it.
+    pub fn snapshot(&self, state: &ApiState, part: Subject) -> Arc<Snapshot> {
+        self.staged.clone().unwrap_or_else(|| state.service.seen(&self.asker, &state.service.head(), Some(part)))
     }
 
     pub fn precondition(&self, current: impl FnOnce() -> Option<Revision>) -> Result<Precondition, Problem> {
@@ -97,17 +97,17 @@ impl Write {
             Ok(Err(error)) => return Err(stale(error, precondition, current)),
             Err(error) => return Err(Problem::internal(format!("a write ended early: {error}"))),
         };
-        let waited = wait(state, self.params.waiting()?, written.revision).await?;
+        let waited = wait(state, &self.asker, self.params.waiting()?, written.revision).await?;
         Ok(Committed { written, change_set, waited })
     }
 }
 
 /// Waits for a revision, where that was asked for.
-pub async fn wait(state: &ApiState, timeout: Option<Duration>, revision: Revision) -> Result<Option<Waited>, Problem> {
+pub async fn wait(state: &ApiState, caller: &Caller, timeout: Option<Duration>, revision: Revision) -> Result<Option<Waited>, Problem> {
     let Some(timeout) = timeout else { return Ok(None) };
     let waited = state.service.wait_live(revision, timeout).await;
     if let Waited::Refused { deployment } = waited {
-        let Deployment { id, said, errors, .. } = *deployment;
+        let Deployment { id, said, errors, .. } = state.service.deployment_for(caller, *deployment);
         return Err(Error::RevisionRefused { revision, deployment: id, said, errors }.into());
     }
     Ok(Some(waited))

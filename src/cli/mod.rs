@@ -20,6 +20,7 @@ mod remote;
 mod rollback;
 mod serve;
 mod status;
+mod token;
 mod tree;
 mod validate;
 mod words;
@@ -75,6 +76,8 @@ enum Command {
     Rollback(rollback::Arguments),
     /// Show what is live and what is not; exit code 1 where something is behind, refused or unproven
     Status(status::Arguments),
+    /// Make, list and revoke tokens for pipelines
+    Token(token::Arguments),
 }
 
 impl Command {
@@ -88,6 +91,7 @@ impl Command {
             Self::Diff(arguments) => Some(&mut arguments.connection),
             Self::Rollback(arguments) => Some(&mut arguments.connection),
             Self::Status(arguments) => Some(&mut arguments.connection),
+            Self::Token(arguments) => Some(&mut arguments.connection),
             _ => return None,
         })
     }
@@ -138,6 +142,7 @@ fn run(cli: Cli, environment: Vec<(String, String)>, printer: &Printer) -> Resul
         Command::Diff(arguments) => on_runtime(diff::run(arguments, printer)),
         Command::Rollback(arguments) => on_runtime(rollback::run(arguments, printer)),
         Command::Status(arguments) => on_runtime(status::run(arguments, printer)),
+        Command::Token(arguments) => on_runtime(token::run(arguments, printer)),
         Command::Serve(arguments) => done(on_runtime(serve::run(settings(cli.config)?.settings, arguments, printer))),
         Command::Migrate => done(on_runtime(migrate::run(settings(cli.config)?.settings, printer))),
         // As before: settings that are wrong are told, although the demo has its own.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Grant;
@@ -43,13 +44,21 @@ impl Principal {
         }
     }
 
+    /// What they may do; None: everything, the system.
+    pub fn grant(&self) -> Option<&Arc<Grant>> {
+        match self {
+            Self::User { grant, .. } | Self::Token { grant, .. } => Some(grant),
+            Self::System => None,
+        }
+    }
+
     /// By what limits, keys and ownership are counted: an id where there is one, since names may be used again.
     pub fn identity(&self) -> String {
         self.id().map_or_else(|| self.label(), |id| id.to_string())
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     Read,
@@ -59,6 +68,8 @@ pub enum Action {
 }
 
 impl Action {
+    pub const ALL: [Self; 4] = [Self::Read, Self::Create, Self::Update, Self::Delete];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",

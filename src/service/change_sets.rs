@@ -6,6 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::apply::{Next, Op, Outcome, edit};
+use super::authorize::Purpose;
 use super::entries::micros;
 use super::merge::{Staged, Unfit, merge};
 use super::object::Object;
@@ -82,18 +83,21 @@ impl Service {
         limit: usize,
     ) -> Result<Vec<ChangeSet>> {
         self.authorize(&caller.principal, Action::Read, "change_set", None)?;
-        self.inner.store.change_sets(&caller.principal.identity(), states, before, read::bounded(limit)).await
+        let found = self.inner.store.change_sets(&caller.principal.identity(), states, before, read::bounded(limit)).await?;
+        Ok(found.into_iter().map(|change_set| self.change_set_for(caller, change_set)).collect())
     }
 
     pub async fn change_set(&self, caller: &Caller, id: Uuid) -> Result<ChangeSet> {
         self.authorize(&caller.principal, Action::Read, "change_set", None)?;
         let found = self.inner.store.change_set(&caller.principal.identity(), id).await?;
-        found.ok_or_else(|| Error::NotFound { kind: "change set", name: id.to_string() })
+        let found = found.ok_or_else(|| Error::NotFound { kind: "change set", name: id.to_string() })?;
+        Ok(self.change_set_for(caller, found))
     }
 
     /// Gives it another message.
     pub async fn rename_change_set(&self, caller: &Caller, id: Uuid, message: &str) -> Result<ChangeSet> {
         check_message("/message", message)?;
+        self.authorize(&caller.principal, Action::Update, "change_set", None)?;
         let _turn = self.inner.views.turn(id).await;
         let mut change_set = self.writable(caller, id).await?;
         message.clone_into(&mut change_set.message);
@@ -102,6 +106,7 @@ impl Service {
 
     /// Ends it; what it staged stays readable through its diff for a while, and is never committed.
     pub async fn discard_change_set(&self, caller: &Caller, id: Uuid) -> Result<()> {
+        self.authorize(&caller.principal, Action::Delete, "change_set", None)?;
         let _turn = self.inner.views.turn(id).await;
         let mut change_set = self.change_set(caller, id).await?;
         match change_set.state {
@@ -115,11 +120,13 @@ impl Service {
 
     /// Stages one operation. Its object is judged by itself: whether all of it fits together is for the plan and the commit to say.
     pub async fn stage(&self, caller: &Caller, id: Uuid, operation: Operation, precondition: Precondition) -> Result<Written> {
+        self.authorize(&caller.principal, Action::Update, "change_set", None)?;
         self.authorize_write(caller, &operation)?;
         let op = Op::new(operation)?;
         let _turn = self.inner.views.turn(id).await;
         let view = self.writable_view(caller, id).await?;
         let (kind, name) = op.target();
+        self.warrant(caller, Purpose::Edit).touch(&view.base, [(kind, name)].into_iter())?;
         let current = Object::find(&view.snapshot, kind, name);
         let fresh = provisional(&view.snapshot);
         let next = Next { revision: -(view.change_set.version + 1), now: micros(self.now()), fresh: &fresh };
@@ -131,17 +138,20 @@ impl Service {
             Outcome::Changed(change) => (next.revision, change.created, change.after),
         };
         let staged = view.staged_as(kind, name, after.as_ref());
-        let view = self.stage_objects(&view, vec![staged], false).await?;
+        let view = self.stage_objects(caller, &view, vec![staged], false).await?;
         Ok(Written { revision, changed: true, created, snapshot: Arc::clone(&view.snapshot), findings: Vec::new() })
     }
 
     /// Stages operations in their order, all or none. Faults are told by their index: `/operations/7/value/hostnames/0`.
     pub async fn stage_all(&self, caller: &Caller, id: Uuid, operations: Vec<(Operation, Precondition)>) -> Result<ChangeSet> {
+        self.authorize(&caller.principal, Action::Update, "change_set", None)?;
         for (operation, _) in &operations {
             self.authorize_write(caller, operation)?;
         }
         let _turn = self.inner.views.turn(id).await;
         let view = self.writable_view(caller, id).await?;
+        let warrant = self.warrant(caller, Purpose::Edit);
+        warrant.touch(&view.base, operations.iter().map(|(operation, _)| operation.target()))?;
         let now = micros(self.now());
         let (view, staged) = tokio::task::spawn_blocking(move || {
             let staged = all_edited(&view, operations, now)?;
@@ -149,11 +159,12 @@ impl Service {
         })
         .await
         .map_err(Error::internal)??;
-        Ok(self.stage_objects(&view, staged, false).await?.change_set.clone())
+        Ok(self.stage_objects(caller, &view, staged, false).await?.change_set.clone())
     }
 
     /// Brings what is staged onto the newest revision. A refused one is open again with that.
     pub async fn rebase_change_set(&self, caller: &Caller, id: Uuid) -> Result<ChangeSet> {
+        self.authorize(&caller.principal, Action::Update, "change_set", None)?;
         let _turn = self.inner.views.turn(id).await;
         let view = self.view_of(caller, id).await?;
         match view.change_set.state {
@@ -161,6 +172,8 @@ impl Service {
             ChangeSetState::Committed | ChangeSetState::Discarded => return Err(ended(&view.change_set)),
         }
         let head = self.head();
+        // Conflicts show the other side.
+        self.warrant(caller, Purpose::Edit).touch(&head, view.staged.iter().map(|one| (one.kind, &one.name)))?;
         let fresh = provisional(&head);
         let next = Next { revision: -(view.change_set.version + 1), now: micros(self.now()), fresh: &fresh };
         let changes = merge(&head, &view.staged, next).map_err(|unfit| match unfit {
@@ -172,7 +185,7 @@ impl Service {
         let staged: Vec<Staged> = changes.into_iter().map(between).collect();
         let change_set = ChangeSet { base: head.revision, state: ChangeSetState::Open, ..view.change_set.clone() };
         let view = View::new(change_set, head, staged, BTreeMap::new(), None);
-        Ok(self.stage_objects(&view, view.staged.clone(), true).await?.change_set.clone())
+        Ok(self.stage_objects(caller, &view, view.staged.clone(), true).await?.change_set.clone())
     }
 
     /// Makes it one revision, if it still fits onto the newest state and the engines agree. With `plan_digest`: only if what would happen is
@@ -187,9 +200,9 @@ impl Service {
         if let Some(message) = message {
             check_message("/message", message)?;
         }
+        self.authorize(&caller.principal, Action::Update, "change_set", None)?;
         let _turn = self.inner.views.turn(id).await;
         let view = self.writable_view(caller, id).await?;
-        self.authorize_staged(caller, &view.staged)?;
         let message = message.unwrap_or(&view.change_set.message).to_owned();
         let about = About { message, origin: Origin::ChangeSet { id }, ..About::default() };
         let work = Arc::new(Work::Staged(view.staged.clone()));
@@ -211,21 +224,9 @@ impl Service {
         Ok(CommittedSet { revision: change_set.revision.unwrap_or(done.revision), change_set, changed: done.changed, findings })
     }
 
-    /// Whether the caller may write each object that is staged.
-    pub(super) fn authorize_staged(&self, caller: &Caller, staged: &[Staged]) -> Result<()> {
-        for one in staged {
-            let action = match (&one.base, &one.spec) {
-                (None, _) => Action::Create,
-                (Some(_), None) => Action::Delete,
-                (Some(_), Some(_)) => Action::Update,
-            };
-            self.authorize(&caller.principal, action, one.kind.as_str(), Some(&one.name))?;
-        }
-        Ok(())
-    }
-
     /// Stores what is staged of these objects, beside the others or instead of all of them, and gives the view with it.
-    pub(super) async fn stage_objects(&self, view: &View, staged: Vec<Staged>, all: bool) -> Result<Arc<View>> {
+    /// Whether the caller may write all of that is asked here as at the commit: what is staged is seen, and must not show what is not theirs.
+    pub(super) async fn stage_objects(&self, caller: &Caller, view: &View, staged: Vec<Staged>, all: bool) -> Result<Arc<View>> {
         let version = view.change_set.version + 1;
         let (unstaged, staged): (Vec<Staged>, Vec<Staged>) = staged.into_iter().partition(Staged::is_nothing);
         let unstaged: Vec<(Kind, Name)> = unstaged.into_iter().map(|one| (one.kind, one.name)).collect();
@@ -239,6 +240,7 @@ impl Service {
         if kept.len() > MOST_STAGED {
             return Err(Error::Conflict(format!("a change set stages at most {MOST_STAGED} objects")));
         }
+        self.may_stage(caller, view, &kept)?;
         let mut change_set = view.change_set.clone();
         change_set.counts = ChangeCounts::default();
         kept.iter().for_each(|one| change_set.counts.add(one.change()));
@@ -246,6 +248,19 @@ impl Service {
         let view = Arc::new(View::new(change_set, Arc::clone(&view.base), kept, versions, Some(view)));
         self.inner.views.keep(&view);
         Ok(view)
+    }
+
+    fn may_stage(&self, caller: &Caller, view: &View, staged: &[Staged]) -> Result<()> {
+        let warrant = self.warrant(caller, Purpose::Edit);
+        if warrant.is_everything() {
+            return Ok(());
+        }
+        warrant.touch(&view.base, staged.iter().map(|one| (one.kind, &one.name)))?;
+        let fresh = provisional(&view.base);
+        let next = Next { revision: -(view.change_set.version + 1), now: micros(self.now()), fresh: &fresh };
+        // On its own base nothing has moved.
+        let changes = merge(&view.base, staged, next).map_err(|_| Error::internal("what is staged does not fit its base"))?;
+        warrant.changes(&view.base, &changes).map_err(plan::faults)
     }
 
     /// Stores it as its next version.

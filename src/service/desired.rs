@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::apply::{Next, Outcome, write};
+use super::authorize::Purpose;
 use super::merge::Staged;
 use super::object::Object;
 use super::view::View;
@@ -16,7 +17,7 @@ use super::{Caller, Service, entries, parse};
 use crate::domain::change_set::ChangeSet;
 use crate::domain::error::{Error, FieldError, Result};
 use crate::domain::snapshot::ListState;
-use crate::domain::{Entry, Kind, Name, Snapshot};
+use crate::domain::{Action, Entry, Grant, Kind, Name, Snapshot, Subject};
 
 /// Faults told at once.
 const MOST_FAULTS: usize = 100;
@@ -36,8 +37,17 @@ impl Service {
     /// Stages, instead of all that was staged, what brings the base to `objects`. With `prune` what is not named goes. Faults point into the
     /// request: `/objects/17/upstream/servers/0/port`.
     pub async fn stage_desired(&self, caller: &Caller, id: Uuid, objects: Vec<Desired>, prune: bool) -> Result<ChangeSet> {
+        self.authorize(&caller.principal, Action::Update, "change_set", None)?;
+        // What is not named goes: that is about everything there is.
+        let everywhere = |grant: &Arc<Grant>| {
+            [Kind::Vhost, Kind::Policy, Kind::IpList].map(Subject::from).iter().all(|kind| grant.everywhere(Action::Delete, *kind))
+        };
+        if prune && !caller.principal.grant().is_none_or(everywhere) {
+            return Err(Error::Forbidden);
+        }
         let _turn = self.inner.views.turn(id).await;
         let view = self.writable_view(caller, id).await?;
+        self.warrant(caller, Purpose::Edit).touch(&view.base, objects.iter().map(|one| (one.kind, &one.name)))?;
         let now = entries::micros(self.now());
         let (view, staged) = tokio::task::spawn_blocking(move || {
             let staged = staged(&view, objects, prune, now)?;
@@ -45,8 +55,7 @@ impl Service {
         })
         .await
         .map_err(Error::internal)??;
-        self.authorize_staged(caller, &staged)?;
-        Ok(self.stage_objects(&view, staged, true).await?.change_set.clone())
+        Ok(self.stage_objects(caller, &view, staged, true).await?.change_set.clone())
     }
 }
 

@@ -7,7 +7,7 @@ use super::object::Object;
 use super::{Keyed, Precondition, parse};
 use crate::domain::error::{Error, FieldError, Result};
 use crate::domain::rule::PathPrefix;
-use crate::domain::{Kind, Name, Revision};
+use crate::domain::{Kind, Name, Revision, Subject};
 
 impl Keyed {
     /// The keyed arrays of a kind.
@@ -24,6 +24,16 @@ impl Keyed {
         match self {
             Self::Exclusions | Self::CustomRules => Kind::Policy,
             Self::Servers | Self::Paths => Kind::Vhost,
+        }
+    }
+
+    /// What somebody must be allowed to write it.
+    pub fn subject(self) -> Subject {
+        match self {
+            Self::Exclusions => Subject::Exclusion,
+            Self::CustomRules => Subject::CustomRule,
+            Self::Servers => Subject::Server,
+            Self::Paths => Subject::Path,
         }
     }
 

@@ -111,19 +111,21 @@ impl Service {
         limit: usize,
     ) -> Result<Vec<Deployment>> {
         self.authorize(&caller.principal, Action::Read, "deployment", None)?;
-        self.inner.store.deployments(before, state, super::read::bounded(limit)).await
+        let found = self.inner.store.deployments(before, state, super::read::bounded(limit)).await?;
+        Ok(found.into_iter().map(|deployment| self.deployment_for(caller, deployment)).collect())
     }
 
     pub async fn deployment(&self, caller: &Caller, id: Uuid) -> Result<Deployment> {
         self.authorize(&caller.principal, Action::Read, "deployment", None)?;
         let found = self.inner.store.deployment(id).await?;
-        found.ok_or_else(|| Error::NotFound { kind: "deployment", name: id.to_string() })
+        let found = found.ok_or_else(|| Error::NotFound { kind: "deployment", name: id.to_string() })?;
+        Ok(self.deployment_for(caller, found))
     }
 
     /// What the last probe of a vhost showed; None before the first.
     pub fn proof(&self, caller: &Caller, vhost: &Name) -> Result<Option<Arc<Proof>>> {
         self.authorize(&caller.principal, Action::Read, "vhost", Some(vhost))?;
-        let head = self.head();
+        let head = self.head_for(caller);
         let held = head.vhosts.get(vhost).ok_or_else(|| Error::NotFound { kind: "vhost", name: vhost.to_string() })?;
         let proofs = self.inner.proofs.read().unwrap_or_else(PoisonError::into_inner);
         // Of this vhost, not of a deleted one that had its name.

@@ -14,10 +14,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::deployment::Deployment;
-use crate::domain::error::Result;
-use crate::domain::{Action, Entry, Finding, Kind, Name, Network, Principal, Revision, Snapshot};
+use crate::domain::{Entry, Finding, Kind, Name, Network, Principal, Revision, Snapshot};
 
 mod apply;
+mod authorize;
 mod batch;
 mod change_sets;
 mod desired;
@@ -26,6 +26,7 @@ mod judge;
 mod keyed;
 mod live;
 mod merge;
+mod needs;
 mod object;
 mod observe;
 mod parse;
@@ -33,12 +34,14 @@ mod plan;
 mod read;
 mod rollback;
 mod rows;
+mod sight;
 mod start;
 mod stream;
 mod take_back;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod veil;
 mod view;
 mod whole;
 mod write;
@@ -140,6 +143,19 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// The object that it writes.
+    pub fn target(&self) -> (Kind, &Name) {
+        match self {
+            Self::Put { kind, name, .. } | Self::Patch { kind, name, .. } | Self::Delete { kind, name } => (*kind, name),
+            Self::PutElement { keyed, owner, .. } | Self::PatchElement { keyed, owner, .. } | Self::DeleteElement { keyed, owner, .. } => {
+                (keyed.owner(), owner)
+            }
+            Self::BatchEntries { list, .. } | Self::ReplaceEntries { list, .. } => (Kind::IpList, list),
+        }
+    }
+}
+
 /// What a write did.
 #[derive(Clone, Debug)]
 pub struct Written {
@@ -229,15 +245,6 @@ impl Service {
 
     pub fn watch_live(&self) -> watch::Receiver<Arc<LiveState>> {
         self.inner.shared.live.subscribe()
-    }
-
-    /// The one place that decides. Today every token may do everything.
-    pub fn authorize(&self, principal: &Principal, action: Action, kind: &'static str, name: Option<&Name>) -> Result<()> {
-        // What will decide; named so that every caller says it from the first day.
-        let _ = (action, kind, name);
-        match principal {
-            Principal::User { .. } | Principal::Token { .. } | Principal::System => Ok(()),
-        }
     }
 
     /// Events after `last_id` that are still remembered (1,024), then those to come.

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::apply::{Change, Next};
+use super::authorize::{Purpose, Warrant};
 use super::judge::rooted;
 use super::merge::Staged;
 use super::object::Object;
@@ -18,7 +19,7 @@ use crate::domain::diff::{Conflict, Diff};
 use crate::domain::error::{Error, FieldError, Result};
 use crate::domain::plan::{AffectedVhosts, Cost, EngineVerdict, FileDiff, LaneReason, Plan, PlanSource, Risk};
 use crate::domain::revision::ObjectRef;
-use crate::domain::{Action, Finding, Kind, Name, Revision, Snapshot};
+use crate::domain::{Action, Finding, Grant, Kind, Name, Revision, Snapshot, Subject};
 use crate::plan;
 use crate::render::{Bundle, render};
 
@@ -48,6 +49,7 @@ struct Foreseen {
 impl Service {
     /// What committing a change set would do.
     pub async fn plan_change_set(&self, caller: &Caller, id: Uuid) -> Result<Plan> {
+        self.authorize(&caller.principal, Action::Create, "plan", None)?;
         let view = self.writable_view(caller, id).await?;
         let work = Work::Staged(view.staged.clone());
         self.plan_work(caller, &work, PlanSource::ChangeSet { id }).await
@@ -55,6 +57,7 @@ impl Service {
 
     /// What going back to a revision would do; with `objects`, those alone.
     pub async fn plan_rollback(&self, caller: &Caller, revision: Revision, objects: &[ObjectRef]) -> Result<Plan> {
+        self.authorize(&caller.principal, Action::Create, "plan", None)?;
         let staged = self.staged_rollback(caller, &self.head(), revision, objects).await?;
         let objects = objects.iter().map(ToString::to_string).collect();
         self.plan_work(caller, &Work::Staged(staged), PlanSource::Rollback { revision, objects }).await
@@ -65,6 +68,9 @@ impl Service {
         if revision < 1 {
             return Err(Error::NotFound { kind: "revision", name: revision.to_string() });
         }
+        // What it did to whom is all sites' business; what differs is shown to everybody as far as they see it.
+        self.authorize(&caller.principal, Action::Read, "file", None)?;
+        self.authorize(&caller.principal, Action::Create, "plan", None)?;
         let (before, after) = (self.snapshot_at(caller, revision - 1).await?, self.snapshot_at(caller, revision).await?);
         let now = entries::micros(self.now());
         let effects = self.effects(caller, before, after, Vec::new(), now).await?;
@@ -83,13 +89,14 @@ impl Service {
     /// What differs between two revisions; `only` of one object.
     pub async fn diff(&self, caller: &Caller, from: Revision, to: Revision, only: Option<&ObjectRef>) -> Result<Diff> {
         let (before, after) = (self.snapshot_at(caller, from).await?, self.snapshot_at(caller, to).await?);
+        let (before, after) = (self.seen(caller, &before, None), self.seen(caller, &after, None));
         differing(before, after, only.cloned()).await
     }
 
     /// What a change set changes of its base.
     pub async fn diff_of_change_set(&self, caller: &Caller, id: Uuid) -> Result<Diff> {
         let view = self.view_of(caller, id).await?;
-        differing(Arc::clone(&view.base), Arc::clone(&view.snapshot), None).await
+        differing(self.seen(caller, &view.base, None), self.seen_through(caller, &view, None), None).await
     }
 
     /// What brings the head back to a revision, whole or for these objects.
@@ -100,7 +107,13 @@ impl Service {
         revision: Revision,
         objects: &[ObjectRef],
     ) -> Result<Vec<Staged>> {
-        let target = self.snapshot_at(caller, revision).await?;
+        self.authorize(&caller.principal, Action::Update, "revision", None)?;
+        let everything = |grant: &Arc<Grant>| grant.everywhere(Action::Update, Subject::Revision);
+        if objects.is_empty() && !caller.principal.grant().is_none_or(everything) {
+            return Err(Error::Forbidden);
+        }
+        let target = self.state_at(revision).await?;
+        let seen = (self.seen(caller, head, None), self.seen(caller, &target, None));
         let mut wanted: Vec<(Kind, Name)> = if objects.is_empty() {
             desired::all(&target).chain(desired::all(head)).map(|(kind, name)| (kind, name.clone())).collect()
         } else {
@@ -111,6 +124,11 @@ impl Service {
         let mut staged = Vec::new();
         for (kind, name) in wanted {
             let (now, then) = (Object::find(head, kind, &name), Object::find(&target, kind, &name));
+            // What the caller does not see, now or as it was then, is not there for them.
+            let hidden = |object: &Option<Object>, seen: &Snapshot| object.is_some() && Object::find(seen, kind, &name).is_none();
+            if !objects.is_empty() && (hidden(&now, &seen.0) || hidden(&then, &seen.1)) {
+                return Err(Error::NotFound { kind: super::apply::words(kind), name: name.to_string() });
+            }
             match (&now, &then) {
                 (None, None) => return Err(Error::NotFound { kind: super::apply::words(kind), name: name.to_string() }),
                 (Some(now), Some(then)) if now.same(then) => {}
@@ -120,25 +138,37 @@ impl Service {
                 }
             }
         }
-        self.authorize_staged(caller, &staged)?;
         Ok(staged)
     }
 
     async fn plan_work(&self, caller: &Caller, work: &Work, source: PlanSource) -> Result<Plan> {
         let (head, now) = (self.head(), entries::micros(self.now()));
-        let foreseen = self.foresee(caller, &head, work, now).await?;
+        let rollback = matches!(source, PlanSource::Rollback { .. });
+        let warrant = self.warrant(caller, if rollback { Purpose::Rollback } else { Purpose::Edit });
+        let mut foreseen = self.foresee(caller, &warrant, &head, work, now).await?;
+        if !caller.principal.grant().is_none_or(|grant| grant.may(Action::Read, Subject::File)) {
+            // Lines around a change are other sites'.
+            foreseen.effects.files.clear();
+        }
         self.keep_plan(caller, source, foreseen, head.revision, now).await
     }
 
     /// The digest that a plan of the work would have.
-    pub(super) async fn plan_digest(&self, caller: &Caller, head: &Arc<Snapshot>, work: &Work) -> Result<String> {
-        Ok(self.foresee(caller, head, work, entries::micros(self.now())).await?.effects.digest)
+    pub(super) async fn plan_digest(&self, caller: &Caller, warrant: &Warrant, head: &Arc<Snapshot>, work: &Work) -> Result<String> {
+        Ok(self.foresee(caller, warrant, head, work, entries::micros(self.now())).await?.effects.digest)
     }
 
-    async fn foresee(&self, caller: &Caller, head: &Arc<Snapshot>, work: &Work, now: OffsetDateTime) -> Result<Foreseen> {
+    async fn foresee(
+        &self,
+        caller: &Caller,
+        warrant: &Warrant,
+        head: &Arc<Snapshot>,
+        work: &Work,
+        now: OffsetDateTime,
+    ) -> Result<Foreseen> {
         let made = {
             let fresh = provisional(head);
-            work.make(head, Next { revision: head.revision + 1, now, fresh: &fresh })
+            warrant.make(work, head, Next { revision: head.revision + 1, now, fresh: &fresh })
         };
         let (mut conflicts, mut errors) = (Vec::new(), Vec::new());
         let changes: Vec<Change> = match made {
@@ -212,7 +242,6 @@ impl Service {
         head: Revision,
         created_at: OffsetDateTime,
     ) -> Result<Plan> {
-        self.authorize(&caller.principal, Action::Create, "plan", None)?;
         let Foreseen { effects, conflicts, findings, engines } = foreseen;
         let Effects { digest, diff, files, vhosts, lanes, cost, risk, errors } = effects;
         let id = self.inner.shared.id(created_at);

@@ -10,7 +10,7 @@ use super::{Caller, Service, entries};
 use crate::domain::error::{Error, Result};
 use crate::domain::revision::RevisionInfo;
 use crate::domain::snapshot::ListState;
-use crate::domain::{Action, Name, Policy, Revision, Snapshot, Versioned, Vhost};
+use crate::domain::{Action, Policy, Revision, Snapshot, Subject, Versioned, Vhost};
 use crate::store::RevisionFilter;
 use crate::{compile, render};
 
@@ -33,18 +33,19 @@ fn absent(kind: &'static str, name: impl std::fmt::Display) -> Error {
 }
 
 impl Service {
-    pub fn vhost(&self, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Versioned<Vhost>>> {
-        self.authorize(&caller.principal, Action::Read, "vhost", Name::parse(name).ok().as_ref())?;
+    /// `snapshot` is one that [`Service::seen`] gave.
+    pub fn vhost(&self, caller: &Caller, snapshot: &Snapshot, name: &str, part: Subject) -> Result<Arc<Versioned<Vhost>>> {
+        self.authorize(&caller.principal, Action::Read, part.as_str(), None)?;
         snapshot.vhosts.get(name).cloned().ok_or_else(|| absent("vhost", name))
     }
 
-    pub fn policy(&self, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<Versioned<Policy>>> {
-        self.authorize(&caller.principal, Action::Read, "policy", Name::parse(name).ok().as_ref())?;
+    pub fn policy(&self, caller: &Caller, snapshot: &Snapshot, name: &str, part: Subject) -> Result<Arc<Versioned<Policy>>> {
+        self.authorize(&caller.principal, Action::Read, part.as_str(), None)?;
         snapshot.policies.get(name).cloned().ok_or_else(|| absent("policy", name))
     }
 
-    pub fn ip_list(&self, caller: &Caller, snapshot: &Snapshot, name: &str) -> Result<Arc<ListState>> {
-        self.authorize(&caller.principal, Action::Read, "ip_list", Name::parse(name).ok().as_ref())?;
+    pub fn ip_list(&self, caller: &Caller, snapshot: &Snapshot, name: &str, part: Subject) -> Result<Arc<ListState>> {
+        self.authorize(&caller.principal, Action::Read, part.as_str(), None)?;
         snapshot.ip_lists.get(name).cloned().ok_or_else(|| absent("IP list", name))
     }
 
@@ -58,20 +59,44 @@ impl Service {
     ) -> Result<(Vec<RevisionInfo>, usize)> {
         self.authorize(&caller.principal, Action::Read, "revision", None)?;
         let limit = i64::try_from(limit.clamp(1, 501)).unwrap_or(501);
+        // The history of what the caller does not see is not theirs either.
+        let seen = self.head_for(caller);
+        let mut filter = filter.clone();
+        let asked = !filter.objects.is_empty();
+        if !self.sees_all(caller) {
+            filter.objects.retain(|(kind, name)| super::object::Object::find(&seen, *kind, name).is_some());
+        }
+        if asked && filter.objects.is_empty() {
+            return Ok((Vec::new(), 0));
+        }
+        let filter = &filter;
         let found = self.inner.store.revisions(before, filter, limit).await?;
         let total = self.inner.store.count_revisions(filter).await?;
-        Ok((found.into_iter().map(short).collect(), usize::try_from(total).unwrap_or_default()))
+        Ok((found.into_iter().map(|info| short(self.revision_for(caller, info))).collect(), usize::try_from(total).unwrap_or_default()))
     }
 
     pub async fn revision(&self, caller: &Caller, number: Revision) -> Result<RevisionInfo> {
         self.authorize(&caller.principal, Action::Read, "revision", None)?;
-        self.inner.store.revision(number).await?.ok_or_else(|| absent("revision", number))
+        self.info(caller, number).await
     }
 
-    /// The state at a revision, by query; 0 is the empty state.
+    /// A revision as the caller may know it, whatever else they may.
+    pub(super) async fn info(&self, caller: &Caller, number: Revision) -> Result<RevisionInfo> {
+        let info = self.inner.store.revision(number).await?.ok_or_else(|| absent("revision", number))?;
+        Ok(self.revision_for(caller, info))
+    }
+
+    /// The state at a revision, whole: not for callers of the API, who get [`Service::snapshot_seen`]; 0 is the empty state.
     pub async fn snapshot_at(&self, caller: &Caller, number: Revision) -> Result<Arc<Snapshot>> {
         self.authorize(&caller.principal, Action::Read, "revision", None)?;
         self.state_at(number).await
+    }
+
+    /// The same as the caller sees it.
+    pub async fn snapshot_seen(&self, caller: &Caller, number: Revision, part: Option<Subject>) -> Result<Arc<Snapshot>> {
+        self.authorize(&caller.principal, Action::Read, "revision", None)?;
+        let snapshot = self.state_at(number).await?;
+        Ok(self.seen(caller, &snapshot, part))
     }
 
     pub(super) async fn state_at(&self, number: Revision) -> Result<Arc<Snapshot>> {
@@ -101,7 +126,9 @@ impl Service {
 
     /// The files that a node would get for a revision, rendered anew as of the time of its commit: path -> text.
     pub async fn files_at(&self, caller: &Caller, number: Revision) -> Result<BTreeMap<String, String>> {
-        let snapshot = self.snapshot_at(caller, number).await?;
+        // They show all sites.
+        self.authorize(&caller.principal, Action::Read, "file", None)?;
+        let snapshot = self.state_at(number).await?;
         let at = self.inner.store.committed_at(number).await?.unwrap_or_else(|| entries::micros(self.now()));
         let node = Arc::clone(&self.inner.node);
         let bundle = tokio::task::spawn_blocking(move || render::render(&compile::compile(&snapshot, &node, at), &node, None))

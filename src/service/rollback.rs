@@ -35,7 +35,7 @@ impl Service {
         let about = About { message, origin: Origin::Rollback { revision }, ..About::default() };
         let work = Arc::new(Work::Staged(staged));
         let (done, findings) = self.commit(caller, work, about, plan_digest).await.map_err(plan::unmade)?;
-        let info = self.revision(caller, done.revision.max(1)).await?;
+        let info = self.info(caller, done.revision.max(1)).await?;
         Ok(RolledBack { info, changed: done.changed, findings })
     }
 }

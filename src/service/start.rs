@@ -13,8 +13,9 @@ use tokio_util::task::TaskTracker;
 use uuid::{ContextV7, Uuid};
 
 use super::judge::{Engines, Judge};
+use super::sight::Sights;
 use super::stream::Stream;
-use super::tokens::{self, Tokens};
+use super::tokens::{self, Tokens, Used};
 use super::view::Views;
 use super::writer::{QUEUE, Request, Writer};
 use super::{LiveState, Service};
@@ -81,6 +82,8 @@ pub(super) struct Inner {
     pub node: Arc<NodeSettings>,
     pub requests: mpsc::Sender<Request>,
     pub tokens: Arc<ArcSwap<Tokens>>,
+    pub used: Arc<Used>,
+    pub sights: Sights,
     pub proofs: RwLock<HashMap<Name, Arc<Proof>>>,
     pub engine_status: ArcSwap<EngineStatus>,
     pub views: Views,
@@ -137,7 +140,8 @@ impl Service {
         tasks.spawn(writer.run(stop.clone()));
 
         let tokens = Arc::new(ArcSwap::from_pointee(tokens));
-        let (stopped, following) = (stop.clone(), tokens::follow(store.clone(), Arc::clone(&tokens)));
+        let used = Arc::<Used>::default();
+        let (stopped, following) = (stop.clone(), tokens::follow(store.clone(), Arc::clone(&tokens), Arc::clone(&used)));
         tasks.spawn(async move { stopped.run_until_cancelled(following).await });
 
         let node = Arc::new(node);
@@ -149,6 +153,8 @@ impl Service {
             node,
             requests,
             tokens,
+            used,
+            sights: Sights::default(),
             proofs: RwLock::new(proofs),
             engine_status: ArcSwap::default(),
             views: Views::default(),
@@ -163,6 +169,7 @@ impl Service {
         self.inner.stop.token().cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+        self.inner.used.save(&self.inner.store).await;
         self.inner.store.close().await;
     }
 }

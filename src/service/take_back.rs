@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::authorize::Warrant;
 use super::entries::micros;
 use super::judge::Judged;
 use super::merge::Staged;
@@ -164,6 +165,7 @@ impl Service {
         let request = Request {
             work: Arc::new(Work::Staged(staged)),
             caller,
+            warrant: Warrant::everything(),
             about: Arc::new(about),
             judged: Arc::new(Judged::everything()),
             only_on: None,

@@ -13,7 +13,7 @@ use super::write::provisional;
 use super::{Caller, Service};
 use crate::domain::change_set::ChangeSet;
 use crate::domain::error::{Error, Result};
-use crate::domain::{Kind, Name, Revision, Snapshot};
+use crate::domain::{Kind, Name, Revision, Snapshot, Subject};
 use crate::store::StagedRow;
 
 /// See the module.
@@ -195,8 +195,23 @@ impl Service {
         Ok(view)
     }
 
-    /// The snapshot that the owner of a change set sees through it.
-    pub async fn snapshot_of_change_set(&self, caller: &Caller, id: Uuid) -> Result<Arc<Snapshot>> {
-        Ok(Arc::clone(&self.view_of(caller, id).await?.snapshot))
+    /// The snapshot that the owner of a change set sees through it: what they see of the base, with what is staged.
+    pub async fn snapshot_of_change_set(&self, caller: &Caller, id: Uuid, part: Option<Subject>) -> Result<Arc<Snapshot>> {
+        Ok(self.seen_through(caller, &*self.view_of(caller, id).await?, part))
+    }
+
+    pub(super) fn seen_through(&self, caller: &Caller, view: &View, part: Option<Subject>) -> Arc<Snapshot> {
+        let base = self.seen(caller, &view.base, part);
+        if Arc::ptr_eq(&base, &view.base) {
+            return Arc::clone(&view.snapshot);
+        }
+        let mut seen = Snapshot::clone(&base);
+        for one in &view.staged {
+            Object::remove(&mut seen, one.kind, &one.name);
+        }
+        for object in view.staged.iter().filter_map(|one| Object::find(&view.snapshot, one.kind, &one.name)) {
+            object.put(&mut seen);
+        }
+        Arc::new(seen)
     }
 }

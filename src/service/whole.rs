@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::Change;
+use super::authorize::BELONGS;
 use super::object::Object;
 use crate::domain::error::{Error, FieldError};
 use crate::domain::revision::ChangeType;
@@ -135,7 +136,7 @@ impl<'a> After<'a> {
                 errors.push(FieldError::new(
                     format!("/hostnames/{index}"),
                     "taken",
-                    format!("`{hostname}` belongs to vhost `{other}`; take it out there first"),
+                    format!("`{hostname}`{BELONGS}`{other}`; take it out there first"),
                 ));
             }
         }

@@ -8,13 +8,20 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::apply::{Next, Op, relative};
+use super::authorize::{Purpose, Warrant};
 use super::judge::Judged;
 use super::keyed::inside;
 use super::object::Object;
 use super::writer::{About, Done, Made, Reply, Request, Unmade, Work, snapshot_after};
 use super::{Caller, Operation, Precondition, Service, Written, entries};
 use crate::domain::error::{Error, Result};
-use crate::domain::{Action, Finding, Kind, Revision, Snapshot};
+use crate::domain::revision::Origin;
+use crate::domain::{Action, Finding, Kind, Revision, Snapshot, Subject};
+
+/// What a revision is made for, by where it comes from.
+fn purpose(about: &About) -> Purpose {
+    if matches!(about.origin, Origin::Rollback { .. }) { Purpose::Rollback } else { Purpose::Edit }
+}
 
 /// How often a write is judged anew because another came in between.
 const ROUNDS: usize = 5;
@@ -59,16 +66,17 @@ impl Service {
         plan_digest: Option<&str>,
     ) -> Result<(Done, Vec<Finding>), Unmade> {
         let about = Arc::new(about);
+        let warrant = self.warrant(caller, purpose(&about));
         for _ in 0..ROUNDS {
             let head = self.head();
             if let Some(expected) = plan_digest {
-                let found = self.plan_digest(caller, &head, &work).await.map_err(Unmade::Error)?;
+                let found = self.plan_digest(caller, &warrant, &head, &work).await.map_err(Unmade::Error)?;
                 if found != expected {
                     return Err(Unmade::Error(Error::PlanChanged));
                 }
             }
             let only_on = plan_digest.map(|_| head.revision);
-            let (judged, findings) = match self.preview(&head, &work).await? {
+            let (judged, findings) = match self.preview(&warrant, &head, &work).await? {
                 Preview::Unchanged(revision) => {
                     let object = work.target().and_then(|(kind, name)| Object::find(&head, kind, name));
                     return Ok((Done { revision, changed: false, created: false, object, snapshot: head }, Vec::new()));
@@ -77,7 +85,8 @@ impl Service {
             };
             let (reply, answer) = oneshot::channel();
             let (work, caller, about) = (Arc::clone(&work), caller.clone(), Arc::clone(&about));
-            let request = Request { work, caller, about, judged: Arc::new(judged), only_on, reply };
+            let warrant = warrant.clone();
+            let request = Request { work, caller, warrant, about, judged: Arc::new(judged), only_on, reply };
             let gone = |()| Unmade::Error(Error::Unavailable("shutting down".to_owned()));
             self.inner.requests.send(request).await.map_err(|_| gone(()))?;
             match answer.await.map_err(|_| gone(()))? {
@@ -90,33 +99,41 @@ impl Service {
         Err(Unmade::Error(Error::Conflict(words.to_owned())))
     }
 
-    /// Whether the caller may write what an operation writes.
+    /// Whether the caller may do what an operation does, somewhere: where, is said of what it comes to.
     pub(super) fn authorize_write(&self, caller: &Caller, operation: &Operation) -> Result<()> {
-        let (action, kind, name) = match operation {
-            Operation::Put { kind, name, .. } => {
-                let exists = Object::find(&self.head(), *kind, name).is_some();
-                (if exists { Action::Update } else { Action::Create }, *kind, name)
+        let (actions, subject): (&[Action], Subject) = match operation {
+            Operation::Put { kind, .. } => (&[Action::Create, Action::Update], (*kind).into()),
+            // A patch of an object may be one of what is in it.
+            Operation::Patch { kind, .. } => {
+                let writes = [Action::Create, Action::Update, Action::Delete];
+                let may = |subject: &Subject| {
+                    writes.iter().any(|action| self.authorize(&caller.principal, *action, subject.as_str(), None).is_ok())
+                };
+                return if Subject::parts(*kind).iter().any(may) { Ok(()) } else { Err(Error::Forbidden) };
             }
-            Operation::Patch { kind, name, .. } => (Action::Update, *kind, name),
-            Operation::Delete { kind, name } => (Action::Delete, *kind, name),
-            Operation::PutElement { keyed, owner, .. }
-            | Operation::PatchElement { keyed, owner, .. }
-            | Operation::DeleteElement { keyed, owner, .. } => (Action::Update, keyed.owner(), owner),
-            Operation::BatchEntries { list, .. } | Operation::ReplaceEntries { list, .. } => (Action::Update, Kind::IpList, list),
+            Operation::Delete { kind, .. } => (&[Action::Delete], (*kind).into()),
+            Operation::PutElement { keyed, .. } => (&[Action::Create, Action::Update], keyed.subject()),
+            Operation::PatchElement { keyed, .. } => (&[Action::Update], keyed.subject()),
+            Operation::DeleteElement { keyed, .. } => (&[Action::Delete], keyed.subject()),
+            Operation::BatchEntries { .. } | Operation::ReplaceEntries { .. } => {
+                (&[Action::Create, Action::Update, Action::Delete], Subject::Entry)
+            }
         };
-        self.authorize(&caller.principal, action, kind.as_str(), Some(name))
+        let may = |action: &Action| self.authorize(&caller.principal, *action, subject.as_str(), None).is_ok();
+        if actions.iter().any(may) { Ok(()) } else { Err(Error::Forbidden) }
     }
 
     /// What the work would come to now. What is refused or changes nothing is answered from here: that was so at a moment between
     /// question and answer, and costs the writer nothing.
-    async fn preview(&self, head: &Arc<Snapshot>, work: &Work) -> Result<Preview, Unmade> {
+    async fn preview(&self, warrant: &Warrant, head: &Arc<Snapshot>, work: &Work) -> Result<Preview, Unmade> {
+        warrant.begin(work, head)?;
         // Nothing to judge, and too much to do it twice.
         if let Work::One { op: Op::BatchEntries { .. } | Op::ReplaceEntries { .. }, .. } = work {
             return Ok(Preview::Judged(Judged::default(), Vec::new()));
         }
         let now = entries::micros(self.now());
         let fresh = provisional(head);
-        let changes = match work.make(head, Next { revision: head.revision + 1, now, fresh: &fresh })? {
+        let changes = match warrant.make(work, head, Next { revision: head.revision + 1, now, fresh: &fresh })? {
             Made::Unchanged(revision) => return Ok(Preview::Unchanged(revision)),
             Made::Changed(changes) => changes,
         };

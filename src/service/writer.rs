@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::apply::{Change, Next, Op, Outcome, apply};
+use super::authorize::Warrant;
 use super::entries::micros;
 use super::judge::Judged;
 use super::merge::{Staged, Unfit, merge};
@@ -105,6 +106,8 @@ pub struct About {
 pub struct Request {
     pub work: Arc<Work>,
     pub caller: Caller,
+    /// What the caller may write: the writer asks once more, of the state that is written to.
+    pub warrant: Warrant,
     pub about: Arc<About>,
     pub judged: Arc<Judged>,
     /// What was judged is more than what `judged` tells: only on this revision.
@@ -339,7 +342,7 @@ impl Writer {
             (self.shared.id(now), *number)
         };
         let revision = plan.snapshot.revision + 1;
-        let changes = match request.work.make(&plan.snapshot, Next { revision, now, fresh: &fresh }) {
+        let changes = match request.warrant.make(&request.work, &plan.snapshot, Next { revision, now, fresh: &fresh }) {
             Err(unmade) => return Planned::Unmade(unmade),
             Ok(Made::Unchanged(revision)) => {
                 let object = request.work.target().and_then(|(kind, name)| Object::find(&plan.snapshot, kind, name));

@@ -30,7 +30,7 @@ pub(crate) use deployments::SAID;
 pub use lead::Lead;
 pub use load::Loaded;
 pub use revisions::RevisionFilter;
-pub use tokens::{NewToken, Token};
+pub use tokens::TokenRow;
 
 /// The migrations, embedded.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");

@@ -8,5 +8,6 @@ mod entries;
 mod guarded;
 mod harness;
 mod history;
+mod matrix;
 mod pure;
 mod refused;

@@ -22,7 +22,7 @@ use crate::domain::change_set::{ChangeSet, ChangeSetState};
 use crate::domain::diff::Diff;
 use crate::domain::plan::Plan;
 use crate::domain::{Entry, Error, Kind, Name, Revision};
-use crate::service::{Batched, CommittedSet, Desired};
+use crate::service::{Batched, Caller, CommittedSet, Desired};
 
 /// Operations of one request, at most.
 const MOST_OPERATIONS: usize = 50_000;
@@ -119,7 +119,7 @@ async fn create(
     let done = detached(async move { service.batch(&caller, &message, base, operations, commit).await }).await?;
     match done {
         Batched::Staged(change_set) => located(answer(StatusCode::CREATED, &change_set)?, &change_set),
-        Batched::Committed(committed) => committed_answer(&state, *committed, timeout, StatusCode::CREATED).await,
+        Batched::Committed(committed) => committed_answer(&state, &asker, *committed, timeout, StatusCode::CREATED).await,
     }
 }
 
@@ -277,7 +277,7 @@ async fn commit(
     let (service, caller) = (state.service.clone(), asker.0.clone());
     let committed =
         detached(async move { service.commit_change_set(&caller, id, body.plan_digest.as_deref(), body.message.as_deref()).await });
-    committed_answer(&state, committed.await?, timeout, StatusCode::OK).await
+    committed_answer(&state, &asker, committed.await?, timeout, StatusCode::OK).await
 }
 
 /// In a task of its own: a caller who leaves cancels nothing.
@@ -290,11 +290,12 @@ pub async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T, Er
 
 async fn committed_answer(
     state: &ApiState,
+    caller: &Caller,
     committed: CommittedSet,
     timeout: Option<std::time::Duration>,
     done: StatusCode,
 ) -> Result<Response, Problem> {
-    let waited = write::wait(state, timeout, committed.revision).await?;
+    let waited = write::wait(state, caller, timeout, committed.revision).await?;
     let response = answer(write::status(waited.as_ref(), done), &committed.change_set)?;
     let location = (done == StatusCode::CREATED).then(|| path(&committed.change_set));
     Ok(write::finish(response, committed.revision, waited.as_ref(), location.as_deref()))

@@ -16,8 +16,9 @@ use crate::api::write::{self, Committed, Write};
 use crate::domain::{Name, Revision};
 use crate::service::{Operation, Precondition};
 
-pub fn get<R: Resource>(state: &ApiState, reader: &Reader, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
-    let held = R::read(&state.service, &reader.asker, &reader.snapshot, name)?;
+pub async fn get<R: Resource>(state: &ApiState, reader: &Reader, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
+    let part = R::KIND.into();
+    let held = R::read(&state.service, &reader.asker, &*reader.snapshot(state, part).await?, name, part)?;
     let revision = R::versioned(&held).revision;
     if headers.contains_key(IF_NONE_MATCH) && etag::not_modified(headers, revision)? {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag::header(revision))]).into_response());
@@ -84,7 +85,7 @@ pub fn answer<R: Resource>(
 }
 
 fn held<R: Resource>(state: &ApiState, write: &Write, name: &Name) -> Option<Arc<R::Held>> {
-    R::all(&write.snapshot(state)).get(name).cloned()
+    R::all(&write.snapshot(state, R::KIND.into())).get(name).cloned()
 }
 
 fn path<R: Resource>(name: &Name) -> String {

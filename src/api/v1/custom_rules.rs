@@ -22,7 +22,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 #[utoipa::path(get, path = "/api/v1/policies/{policy}/custom-rules", operation_id = "list_custom_rules", tag = "policies", params(("policy" = Name, Path), ViewParams),
     responses((status = 200, description = "All of them, in their order.", body = Elements<RepresentedElement<CustomRule>>)))]
 async fn list(State(state): State<ApiState>, reader: Reader, Path(owner): Path<String>) -> Result<Response, Problem> {
-    elements::list::<CustomRule>(&state, &reader, &owner)
+    elements::list::<CustomRule>(&state, &reader, &owner).await
 }
 
 /// Read a custom rule
@@ -35,7 +35,7 @@ async fn get(
     Path((owner, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    elements::get::<CustomRule>(&state, &reader, &headers, &owner, &key)
+    elements::get::<CustomRule>(&state, &reader, &headers, &owner, &key).await
 }
 
 /// Create or replace a custom rule

@@ -139,15 +139,21 @@ fn view<E: Element>(spec: &E, revision: Revision, findings: Vec<Finding>) -> Vie
     View { spec, meta: ElementMeta { etag: etag::text(revision), revision, findings } }
 }
 
-pub fn list<E: Element>(state: &ApiState, reader: &Reader, owner: &str) -> Result<Response, Problem> {
-    let owner = E::Owner::read(&state.service, &reader.asker, &reader.snapshot, owner)?;
+pub async fn list<E: Element>(state: &ApiState, reader: &Reader, owner: &str) -> Result<Response, Problem> {
+    let owner = read::<E>(state, reader, owner).await?;
     let items: Vec<_> = E::array(&owner.spec).iter().map(|spec| view(spec, revision::<E>(&owner, &spec.key()), Vec::new())).collect();
     let total = items.len();
     json(StatusCode::OK, &Elements { items, total })
 }
 
-pub fn get<E: Element>(state: &ApiState, reader: &Reader, headers: &HeaderMap, owner: &str, key: &str) -> Result<Response, Problem> {
-    let held = E::Owner::read(&state.service, &reader.asker, &reader.snapshot, owner)?;
+/// The owner, for who may read these elements of it.
+async fn read<E: Element>(state: &ApiState, reader: &Reader, owner: &str) -> Result<Arc<Versioned<E::Owner>>, Problem> {
+    let part = E::KEYED.subject();
+    Ok(E::Owner::read(&state.service, &reader.asker, &*reader.snapshot(state, part).await?, owner, part)?)
+}
+
+pub async fn get<E: Element>(state: &ApiState, reader: &Reader, headers: &HeaderMap, owner: &str, key: &str) -> Result<Response, Problem> {
+    let held = read::<E>(state, reader, owner).await?;
     let missing = || Error::NotFound { kind: E::WHAT, name: key.to_owned() };
     let (spec, revision) = find::<E>(&held, key).ok_or_else(missing)?;
     if etag::not_modified(headers, revision)? {
@@ -186,7 +192,7 @@ fn owner_name(owner: &str) -> Result<Name, Problem> {
 }
 
 async fn commit<E: Element>(state: &ApiState, write: &Write, owner: &Name, key: &str, operation: Operation) -> Result<Committed, Problem> {
-    let held = || -> Option<Arc<Versioned<E::Owner>>> { E::Owner::all(&write.snapshot(state)).get(owner).cloned() };
+    let held = || -> Option<Arc<Versioned<E::Owner>>> { E::Owner::all(&write.snapshot(state, E::KEYED.subject())).get(owner).cloned() };
     let precondition = write.precondition(|| Some(find::<E>(held()?.as_ref(), key)?.1))?;
     let current = || {
         let held = held()?;

@@ -22,7 +22,7 @@ use crate::api::problem::Problem;
 use crate::api::representation::{Represented, json};
 use crate::api::state::ApiState;
 use crate::api::write::Write;
-use crate::domain::{Entry, IpList, Name, Network, Revision, Title};
+use crate::domain::{Entry, IpList, Name, Network, Revision, Subject, Title};
 use crate::service::Operation;
 
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -88,7 +88,8 @@ async fn list(
     Query(params): Query<EntryParams>,
 ) -> Result<Response, Problem> {
     let view = ViewParams { change_set: params.change_set, revision: params.revision };
-    let held = state.service.ip_list(&asker, &*view.snapshot(&state, &asker).await?, &name)?;
+    let part = Subject::Entry;
+    let held = state.service.ip_list(&asker, &*view.snapshot(&state, &asker, Some(part)).await?, &name, part)?;
     let bound = page::binding(&format!("entries {name}"), &params)?;
     let after = page::decode(&bound, params.cursor.as_deref())?;
     let (mut found, total) = select(&held.entries, &params, after, page::limit(params.limit)?);

@@ -25,7 +25,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 #[utoipa::path(get, path = "/api/v1/policies/{policy}/exclusions", operation_id = "list_exclusions", tag = "policies", params(("policy" = Name, Path), ViewParams),
     responses((status = 200, description = "All of them, in their order.", body = Elements<RepresentedElement<Exclusion>>)))]
 async fn list(State(state): State<ApiState>, reader: Reader, Path(owner): Path<String>) -> Result<Response, Problem> {
-    elements::list::<Exclusion>(&state, &reader, &owner)
+    elements::list::<Exclusion>(&state, &reader, &owner).await
 }
 
 /// Read an exclusion
@@ -38,7 +38,7 @@ async fn get(
     Path((owner, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    elements::get::<Exclusion>(&state, &reader, &headers, &owner, &key)
+    elements::get::<Exclusion>(&state, &reader, &headers, &owner, &key).await
 }
 
 /// Create or replace an exclusion

@@ -49,7 +49,7 @@ async fn list(State(state): State<ApiState>, asker: Asker, Query(params): Query<
 #[utoipa::path(get, path = "/api/v1/ip-lists/{ip_list}", operation_id = "get_ip_list", tag = "ip-lists", params(("ip_list" = Name, Path), ViewParams),
     responses((status = 200, description = "The IP list.", body = Represented<IpList>), (status = 304, description = "Not changed.")))]
 async fn get(State(state): State<ApiState>, reader: Reader, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
-    crud::get::<IpList>(&state, &reader, &headers, &name)
+    crud::get::<IpList>(&state, &reader, &headers, &name).await
 }
 
 /// Create or replace an IP list

@@ -23,7 +23,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 #[utoipa::path(get, path = "/api/v1/vhosts/{vhost}/paths", operation_id = "list_paths", tag = "vhosts", params(("vhost" = Name, Path), ViewParams),
     responses((status = 200, description = "All of them, in their order.", body = Elements<RepresentedElement<VhostPath>>)))]
 async fn list(State(state): State<ApiState>, reader: Reader, Path(owner): Path<String>) -> Result<Response, Problem> {
-    elements::list::<VhostPath>(&state, &reader, &owner)
+    elements::list::<VhostPath>(&state, &reader, &owner).await
 }
 
 /// Read a path
@@ -36,7 +36,7 @@ async fn get(
     Path((owner, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    elements::get::<VhostPath>(&state, &reader, &headers, &owner, &key)
+    elements::get::<VhostPath>(&state, &reader, &headers, &owner, &key).await
 }
 
 /// Create or replace a path

@@ -52,7 +52,7 @@ async fn list(State(state): State<ApiState>, asker: Asker, Query(params): Query<
 #[utoipa::path(get, path = "/api/v1/policies/{policy}", operation_id = "get_policy", tag = "policies", params(("policy" = Name, Path), ViewParams),
     responses((status = 200, description = "The policy.", body = Represented<Policy>), (status = 304, description = "Not changed.")))]
 async fn get(State(state): State<ApiState>, reader: Reader, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
-    crud::get::<Policy>(&state, &reader, &headers, &name)
+    crud::get::<Policy>(&state, &reader, &headers, &name).await
 }
 
 /// Create or replace a policy

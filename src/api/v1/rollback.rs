@@ -128,7 +128,7 @@ async fn rollback(
     let Rollback { objects, message, plan_digest } = body;
     let work = async move { service.rollback(&caller, revision, &objects, message.as_deref(), plan_digest.as_deref()).await };
     let done = detached(work).await?;
-    let waited = write::wait(&state, timeout, done.info.number).await?;
+    let waited = write::wait(&state, &asker, timeout, done.info.number).await?;
     let response = json(write::status(waited.as_ref(), StatusCode::OK), &done.info)?;
     Ok(write::finish(response, done.info.number, waited.as_ref(), None))
 }

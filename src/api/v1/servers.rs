@@ -22,7 +22,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 #[utoipa::path(get, path = "/api/v1/vhosts/{vhost}/upstream/servers", operation_id = "list_servers", tag = "vhosts", params(("vhost" = Name, Path), ViewParams),
     responses((status = 200, description = "All of them, in their order.", body = Elements<RepresentedElement<Server>>)))]
 async fn list(State(state): State<ApiState>, reader: Reader, Path(owner): Path<String>) -> Result<Response, Problem> {
-    elements::list::<Server>(&state, &reader, &owner)
+    elements::list::<Server>(&state, &reader, &owner).await
 }
 
 /// Read a server
@@ -35,7 +35,7 @@ async fn get(
     Path((owner, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    elements::get::<Server>(&state, &reader, &headers, &owner, &key)
+    elements::get::<Server>(&state, &reader, &headers, &owner, &key).await
 }
 
 /// Create or replace a server

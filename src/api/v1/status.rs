@@ -18,7 +18,7 @@ use crate::api::state::ApiState;
 use crate::dataplane::EngineStatus;
 use crate::domain::deployment::Deployment;
 use crate::domain::proof::{Proof, ProofState};
-use crate::domain::{Action, Name, Revision};
+use crate::domain::{Action, Name, Revision, Subject};
 
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(status)).routes(routes!(vhost_status))
@@ -67,20 +67,22 @@ pub struct RefusedRevision {
     responses((status = 200, description = "Revisions, deployment, engines.", body = Status)))]
 async fn status(State(state): State<ApiState>, asker: Asker, _: Query<NoParams>) -> Result<Response, Problem> {
     state.service.authorize(&asker.principal, Action::Read, "status", None)?;
-    let snapshot = state.service.head();
+    let head = state.service.head().revision;
+    let snapshot = state.service.head_for(&asker);
+    let told = |deployment: &Deployment| state.service.deployment_for(&asker, deployment.clone());
     let live = state.service.watch_live().borrow().clone();
     let refused = live.refused.iter().map(|(revision, deployment)| RefusedRevision {
         revision: *revision,
         deployment: deployment.id,
-        said: deployment.said.clone(),
+        said: told(deployment).said,
     });
     let status = Status {
-        head: snapshot.revision,
+        head,
         live: live.live,
-        current: live.live == snapshot.revision,
-        deployment: live.deployment.clone(),
+        current: live.live == head,
+        deployment: live.deployment.as_ref().map(told),
         refused: refused.collect(),
-        unproven: live.unproven.clone(),
+        unproven: live.unproven.iter().filter(|name| snapshot.vhosts.contains_key(*name)).cloned().collect(),
         engines: state.service.engine_status(),
         counts: Counts { vhosts: snapshot.vhosts.len(), policies: snapshot.policies.len(), ip_lists: snapshot.ip_lists.len() },
     };
@@ -114,7 +116,7 @@ async fn vhost_status(
     Path(name): Path<String>,
     _: Query<NoParams>,
 ) -> Result<Response, Problem> {
-    let held = state.service.vhost(&asker, &state.service.head(), &name)?;
+    let held = state.service.vhost(&asker, &state.service.head_for(&asker), &name, Subject::Vhost)?;
     let live_revision = state.service.watch_live().borrow().live;
     let proof = state.service.proof(&asker, &held.spec.name)?;
     let mut seen = proof.as_ref().map_or(ProofState::Unprobed, |proof| proof.state);

@@ -70,7 +70,7 @@ async fn list(State(state): State<ApiState>, asker: Asker, Query(params): Query<
 #[utoipa::path(get, path = "/api/v1/vhosts/{vhost}", operation_id = "get_vhost", tag = "vhosts", params(("vhost" = Name, Path), ViewParams),
     responses((status = 200, description = "The vhost.", body = Represented<Vhost>), (status = 304, description = "Not changed.")))]
 async fn get(State(state): State<ApiState>, reader: Reader, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
-    crud::get::<Vhost>(&state, &reader, &headers, &name)
+    crud::get::<Vhost>(&state, &reader, &headers, &name).await
 }
 
 /// Create or replace a vhost

@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::NewToken;
+use crate::store::TokenRow;
 
 #[sqlx::test]
 async fn tokens_are_known_by_their_hashes_and_expire(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
@@ -7,28 +7,38 @@ async fn tokens_are_known_by_their_hashes_and_expire(_: sqlx::postgres::PgPoolOp
     let service = &house.service;
     let text = service.ensure_admin_token(None).await.unwrap().unwrap();
     assert!(service.ensure_admin_token(None).await.unwrap().is_none());
-    assert!(matches!(service.authenticate(&text).await, Ok(Principal::Token { name, .. }) if name == "admin"));
+    assert!(matches!(service.authenticate(&text, None).await, Ok(Principal::Token { name, .. }) if name == "admin"));
     for bad in ["", "gpx_", &text[..text.len() - 1], &format!("{text} ")] {
-        assert!(matches!(service.authenticate(bad).await, Err(Error::Unauthenticated)), "{bad:?}");
+        assert!(matches!(service.authenticate(bad, None).await, Err(Error::Unauthenticated)), "{bad:?}");
     }
 
     // One that is given takes the place of the first, also after a restart.
     let given = "a-token-that-an-administrator-chose";
     assert!(service.ensure_admin_token(Some("short")).await.is_err());
     assert!(service.ensure_admin_token(Some(given)).await.unwrap().is_none());
-    assert!(service.authenticate(&text).await.is_err());
+    assert!(service.authenticate(&text, None).await.is_err());
     let house = house.restart().await;
-    assert!(house.service.authenticate(given).await.is_ok());
+    assert!(house.service.authenticate(given, None).await.is_ok());
 
     // Another process makes one that expires in a moment, and this one hears of it.
     let store = Store::with_options(options, &StoreSettings::default()).await.unwrap();
     let soon = house.service.now() + time::Duration::milliseconds(2000);
-    let hash = <sha2::Sha256 as sha2::Digest>::digest(b"brief").into();
-    let token = NewToken { id: Uuid::nil(), name: "brief".into(), hash, created_at: house.service.now(), expires_at: Some(soon) };
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(b"brief");
+    let token = TokenRow {
+        id: Uuid::nil(),
+        name: "brief".into(),
+        hash: <[u8; 32]>::from(hash).to_vec(),
+        created_at: house.service.now(),
+        expires_at: Some(soon),
+        rights: r#"{"roles": [{"role": "viewer"}]}"#.into(),
+        networks: Vec::new(),
+        created_by: "a test".into(),
+        last_used_at: None,
+    };
     store.put_token(&token).await.unwrap();
     let mut heard = false;
     for _ in 0..50 {
-        heard = heard || house.service.authenticate("brief").await.is_ok();
+        heard = heard || house.service.authenticate("brief", None).await.is_ok();
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     assert!(heard);
@@ -36,7 +46,7 @@ async fn tokens_are_known_by_their_hashes_and_expire(_: sqlx::postgres::PgPoolOp
     for _ in 0..2000 {
         house.service.now();
     }
-    assert!(house.service.authenticate("brief").await.is_err());
+    assert!(house.service.authenticate("brief", None).await.is_err());
     store.close().await;
     house.service.close().await;
 }

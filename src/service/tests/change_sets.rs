@@ -71,11 +71,11 @@ async fn what_is_staged_is_seen_by_its_owner_until_it_is_one_revision(_: sqlx::p
     assert!(stage(&house, put_new, Precondition::Absent).await.unwrap().created);
 
     assert!(Arc::ptr_eq(&head, &house.service.head()), "nobody else sees it");
-    let seen = house.service.snapshot_of_change_set(&caller(), id).await.unwrap();
+    let seen = house.service.snapshot_of_change_set(&caller(), id, None).await.unwrap();
     assert_eq!((seen.vhosts.len(), json!(seen.policies["base"].spec.paranoia)), (2, json!({"blocking": 2, "detection": 3})));
     for asked in [
         house.service.change_set(&stranger(), id).await.map(drop),
-        house.service.snapshot_of_change_set(&stranger(), id).await.map(drop),
+        house.service.snapshot_of_change_set(&stranger(), id, None).await.map(drop),
         house.service.plan_change_set(&stranger(), id).await.map(drop),
         house.service.commit_change_set(&stranger(), id, None, None).await.map(drop),
         house.service.discard_change_set(&stranger(), id).await,
@@ -88,7 +88,7 @@ async fn what_is_staged_is_seen_by_its_owner_until_it_is_one_revision(_: sqlx::p
     let house = house.restart().await;
     let kept = house.service.change_set(&caller(), id).await.unwrap();
     assert_eq!((kept.state, kept.counts), (ChangeSetState::Open, ChangeCounts { created: 1, updated: 1, deleted: 0 }));
-    assert_eq!(told_specs(&house.service.snapshot_of_change_set(&caller(), id).await.unwrap()), told_specs(&seen));
+    assert_eq!(told_specs(&house.service.snapshot_of_change_set(&caller(), id, None).await.unwrap()), told_specs(&seen));
 
     let committed = house.service.commit_change_set(&caller(), id, None, None).await.unwrap();
     assert_eq!((committed.revision, committed.changed, committed.change_set.state), (3, true, ChangeSetState::Committed));
@@ -371,7 +371,7 @@ async fn ended_ones_stay_ended_and_a_rebase_moves_the_base(_: sqlx::postgres::Pg
     house.put(Kind::Policy, "other", json!({})).await;
     let rebased = house.service.rebase_change_set(&caller(), id).await.unwrap();
     assert_eq!((rebased.base, rebased.counts.updated), (3, 1));
-    assert!(house.service.snapshot_of_change_set(&caller(), id).await.unwrap().policies.contains_key("other"));
+    assert!(house.service.snapshot_of_change_set(&caller(), id, None).await.unwrap().policies.contains_key("other"));
     // What somebody else has done meanwhile is staged no more.
     house.patch(Kind::Policy, "base", json!({"mode": "detect"})).await.unwrap();
     assert_eq!(house.service.rebase_change_set(&caller(), id).await.unwrap().counts.total(), 0);
@@ -390,7 +390,7 @@ async fn ended_ones_stay_ended_and_a_rebase_moves_the_base(_: sqlx::postgres::Pg
     assert_eq!(faults(house.service.create_change_set(&caller(), "bell \u{7}", None).await)[0].0, "/message");
     // An old base is a base all the same: what came since is a conflict where it is the same.
     let old = house.service.create_change_set(&caller(), "", Some(2)).await.unwrap().id;
-    assert!(!house.service.snapshot_of_change_set(&caller(), old).await.unwrap().policies.contains_key("other"));
+    assert!(!house.service.snapshot_of_change_set(&caller(), old, None).await.unwrap().policies.contains_key("other"));
     house.service.stage_all(&caller(), old, vec![patch(Kind::Policy, "base", json!({"mode": "off"}))]).await.unwrap();
     assert_eq!(conflicts(house.commit(old).await)[0].fields, ["/mode"]);
     house.service.close().await;

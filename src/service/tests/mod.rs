@@ -26,6 +26,9 @@ mod live;
 mod merges;
 mod outage;
 mod plans;
+mod scope_properties;
+mod scope_reads;
+mod scopes;
 mod take_back;
 mod writes;
 
