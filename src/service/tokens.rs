@@ -68,11 +68,13 @@ fn base62(bytes: &[u8], width: usize) -> String {
 }
 
 impl Service {
-    /// Who a bearer token is; `Error::Unauthenticated` for none, unknown, expired.
+    /// Who a bearer token is, of a pipeline or of somebody who has signed in; `Error::Unauthenticated` for none, unknown, expired.
     pub async fn authenticate(&self, bearer: &str) -> Result<Principal> {
         let tokens = self.inner.tokens.load();
-        let token = tokens.find(bearer, self.now()).ok_or(Error::Unauthenticated)?;
-        Ok(Principal::Token { id: token.id, name: token.name.clone(), grant: Arc::new(Grant::admin()) })
+        match tokens.find(bearer, self.now()) {
+            Some(token) => Ok(Principal::Token { id: token.id, name: token.name.clone(), grant: Arc::new(Grant::admin()) }),
+            None => self.inner.people.authenticate(bearer, self.now()).ok_or(Error::Unauthenticated),
+        }
     }
 
     /// Sees to it that there is an administrator's token. With `given` (20 to 200 visible ASCII characters), that one is registered, in

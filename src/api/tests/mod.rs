@@ -8,5 +8,8 @@ mod entries;
 mod guarded;
 mod harness;
 mod history;
+mod people;
+mod people_attacks;
+mod people_lab;
 mod pure;
 mod refused;

@@ -1,5 +1,6 @@
 //! `/api/v1`.
 
+pub mod auth;
 pub mod batch;
 pub mod change_sets;
 pub mod crud;
@@ -15,5 +16,8 @@ pub mod policies;
 pub mod revisions;
 pub mod rollback;
 pub mod servers;
+pub mod sessions;
 pub mod status;
+pub mod totp;
+pub mod users;
 pub mod vhosts;
