@@ -13,6 +13,7 @@ mod export;
 mod failure;
 mod migrate;
 mod openapi;
+mod people;
 mod plan;
 mod printer;
 mod programs;
@@ -21,6 +22,8 @@ mod rollback;
 mod serve;
 mod status;
 mod tree;
+mod user;
+mod user_words;
 mod validate;
 mod words;
 
@@ -73,6 +76,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Go back to an earlier revision, whole or for some objects
     Rollback(rollback::Arguments),
+    /// People who may sign in
+    User(user::Arguments),
     /// Show what is live and what is not; exit code 1 where something is behind, refused or unproven
     Status(status::Arguments),
 }
@@ -88,6 +93,7 @@ impl Command {
             Self::Diff(arguments) => Some(&mut arguments.connection),
             Self::Rollback(arguments) => Some(&mut arguments.connection),
             Self::Status(arguments) => Some(&mut arguments.connection),
+            Self::User(arguments) => Some(arguments.command.connection()?),
             _ => return None,
         })
     }
@@ -138,6 +144,10 @@ fn run(cli: Cli, environment: Vec<(String, String)>, printer: &Printer) -> Resul
         Command::Diff(arguments) => on_runtime(diff::run(arguments, printer)),
         Command::Rollback(arguments) => on_runtime(rollback::run(arguments, printer)),
         Command::Status(arguments) => on_runtime(status::run(arguments, printer)),
+        Command::User(user::Arguments { command: user::Command::SetupLink }) => {
+            done(on_runtime(user::setup_link(settings(cli.config)?.settings, printer)))
+        }
+        Command::User(arguments) => on_runtime(user::run(arguments, printer)),
         Command::Serve(arguments) => done(on_runtime(serve::run(settings(cli.config)?.settings, arguments, printer))),
         Command::Migrate => done(on_runtime(migrate::run(settings(cli.config)?.settings, printer))),
         // As before: settings that are wrong are told, although the demo has its own.

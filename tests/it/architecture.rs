@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("reconcile", &["domain", "compile", "render", "dataplane", "service", "telemetry::clock"]),
     // The API sees of the data plane what the service shows of it: the type of its status.
     ("api", &["domain", "auth", "dataplane", "service", "telemetry::clock"]),
-    ("config", &["domain", "compile", "dataplane"]),
+    ("config", &["domain", "auth", "compile", "dataplane"]),
     ("telemetry", &["config"]),
     (
         "cli",
