@@ -29,7 +29,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(stream))
 }
 
-pub const TOPICS: [&str; 4] = ["revisions", "deployments", "status", "proofs"];
+pub const TOPICS: [&str; 5] = ["revisions", "deployments", "status", "proofs", "change_sets"];
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Streams of one principal at one time.
 const MOST: usize = 16;
@@ -73,7 +73,7 @@ impl Drop for Place {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub struct StreamParams {
-    /// Separated by commas: `revisions`, `deployments`, `status`, `proofs`; absent: all of them.
+    /// Separated by commas: `revisions`, `deployments`, `status`, `proofs`, `change_sets` (yours); absent: all of them.
     #[param(max_length = 255, example = "deployments,status")]
     topics: Option<String>,
 }
@@ -135,7 +135,7 @@ struct Follower {
     reset: bool,
     backlog: VecDeque<StreamEvent>,
     receiver: Receiver<StreamEvent>,
-    _place: Place,
+    place: Place,
 }
 
 /// Events from where the client was; ends when the server stops.
@@ -144,7 +144,7 @@ fn events(state: ApiState, topics: Vec<String>, last: Last, place: Place) -> imp
     let (remembered, receiver) = state.service.subscribe(id);
     // Remembered events are for those who were here; who is new reads the resources.
     let backlog = if id.is_some() { remembered.into() } else { VecDeque::new() };
-    let mut follower = Follower { state, topics, last: id, reset: last == Last::Elsewhere, backlog, receiver, _place: place };
+    let mut follower = Follower { state, topics, last: id, reset: last == Last::Elsewhere, backlog, receiver, place };
     follower.reset |= follower.gap();
     unfold(follower, |mut follower| async move {
         let stop = follower.state.stop.clone();
@@ -184,7 +184,7 @@ impl Follower {
                 continue;
             }
             self.last = Some(event.id);
-            if self.topics.is_empty() || self.topics.contains(&event.topic) {
+            if meant(&event, &self.place.principal, &self.topics) {
                 let id = format!("{}-{}", self.state.epoch, event.id);
                 return Some(Event::default().id(id).event(&event.topic).data(event.data.to_string()));
             }
@@ -192,9 +192,27 @@ impl Follower {
     }
 }
 
+/// Whether an event is for this principal, and wanted.
+fn meant(event: &StreamEvent, principal: &str, topics: &[String]) -> bool {
+    event.owner.as_ref().is_none_or(|owner| owner == principal) && (topics.is_empty() || topics.contains(&event.topic))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_one_principals_is_told_to_nobody_else() {
+        let event = |owner: Option<&str>| StreamEvent {
+            id: 1,
+            topic: "change_sets".to_owned(),
+            data: serde_json::Value::Null,
+            owner: owner.map(str::to_owned),
+        };
+        let all: Vec<String> = Vec::new();
+        assert!(meant(&event(None), "me", &all) && meant(&event(Some("me")), "me", &all) && !meant(&event(Some("you")), "me", &all));
+        assert!(!meant(&event(Some("you")), "me", &["change_sets".to_owned()]) && !meant(&event(None), "me", &["status".to_owned()]));
+    }
 
     #[test]
     fn where_a_client_was() {

@@ -52,6 +52,10 @@ pub struct Refusal {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ChangeSet {
     pub id: Uuid,
+    /// The identity of the principal who alone sees it; shown to nobody.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub owner: String,
     pub state: ChangeSetState,
     /// The principal who began it, or who wrote the refused revision.
     pub author: String,

@@ -56,6 +56,7 @@ impl Service {
         let now = micros(self.now());
         let change_set = ChangeSet {
             id: self.inner.shared.id(now),
+            owner,
             state: ChangeSetState::Open,
             author: super::rows::author(caller),
             message: message.to_owned(),
@@ -67,7 +68,7 @@ impl Service {
             revision: None,
             refusal: None,
         };
-        self.inner.store.create_change_set(&NewChangeSet { change_set: change_set.clone(), owner, staged: Vec::new() }).await?;
+        self.inner.store.create_change_set(&NewChangeSet { change_set: change_set.clone(), staged: Vec::new() }).await?;
         self.told(&change_set);
         Ok(change_set)
     }
@@ -273,10 +274,10 @@ impl Service {
         Ok(view)
     }
 
-    /// Says on the stream that there is news; what it is, only its owner can read.
+    /// Tells its owner, and nobody else.
     fn told(&self, change_set: &ChangeSet) {
-        let news = serde_json::json!({"id": change_set.id, "state": change_set.state, "version": change_set.version});
-        self.inner.shared.stream.emit("change_sets", news);
+        let news = serde_json::to_value(change_set).unwrap_or_default();
+        self.inner.shared.stream.emit_to(Some(change_set.owner.clone()), "change_sets", news);
     }
 }
 

@@ -178,10 +178,14 @@ pub enum Waited {
 pub struct StreamEvent {
     /// Increases by one with each event of this process; those of a process that started later are higher.
     pub id: u64,
-    /// `revisions`, `deployments`, `status` or `proofs`.
+    /// `revisions`, `deployments`, `status`, `proofs` or `change_sets`.
     pub topic: String,
     /// The resource as its own endpoint would answer it.
     pub data: serde_json::Value,
+    /// The identity of the one principal whom it is for; everybody where there is none.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub owner: Option<String>,
 }
 
 /// What is live: kept by the reconciler, read by `status`, `wait` and the answers' headers.

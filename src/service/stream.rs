@@ -23,9 +23,14 @@ impl Stream {
     }
 
     pub fn emit(&self, topic: &str, data: serde_json::Value) {
+        self.emit_to(None, topic, data);
+    }
+
+    /// For one principal alone, where one is named.
+    pub fn emit_to(&self, owner: Option<String>, topic: &str, data: serde_json::Value) {
         // Sent under the lock: listeners get them in the order of their ids, and `subscribe` misses none.
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        let event = StreamEvent { id: remembered.0, topic: topic.to_owned(), data };
+        let event = StreamEvent { id: remembered.0, topic: topic.to_owned(), data, owner };
         remembered.0 += 1;
         if remembered.1.len() == REMEMBERED {
             remembered.1.pop_front();

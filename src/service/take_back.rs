@@ -174,6 +174,7 @@ impl Service {
             out.push(NewChangeSet {
                 change_set: ChangeSet {
                     id: self.inner.shared.id(now),
+                    owner: owner.unwrap_or_else(|| Principal::System.identity()),
                     state: ChangeSetState::Refused,
                     author: info.author.clone(),
                     message: info.message.clone(),
@@ -185,7 +186,6 @@ impl Service {
                     revision: Some(number),
                     refusal: Some(Refusal { deployment: refused.id, said: refused.said.clone(), errors }),
                 },
-                owner: owner.unwrap_or_else(|| Principal::System.identity()),
                 staged: staged.iter().map(|one| row(one, 1)).collect(),
             });
         }

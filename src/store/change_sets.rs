@@ -33,13 +33,12 @@ pub struct StagedRow {
 #[derive(Clone, Debug)]
 pub struct NewChangeSet {
     pub change_set: ChangeSet,
-    /// The principal who alone sees it.
-    pub owner: String,
     pub staged: Vec<StagedRow>,
 }
 
 struct Row {
     id: Uuid,
+    owner: String,
     state: String,
     author: String,
     message: String,
@@ -58,6 +57,7 @@ impl Row {
         let refusal = self.refusal.as_deref().map(serde_json::from_str::<Refusal>).transpose();
         Ok(ChangeSet {
             id: self.id,
+            owner: self.owner,
             state,
             refusal: refusal.map_err(|error| unreadable(error.to_string()))?,
             author: self.author,
@@ -78,7 +78,7 @@ impl Store {
         let states: Vec<String> = states.iter().map(|state| state.as_str().to_owned()).collect();
         let rows = sqlx::query_as!(
             Row,
-            "select id, state, author, message, base, version, created_at, updated_at, revision, refusal::text as refusal
+            "select id, owner, state, author, message, base, version, created_at, updated_at, revision, refusal::text as refusal
              from change_sets
              where owner = $1 and ($2::uuid is null or id < $2) and (cardinality($3::text[]) = 0 or state = any ($3))
              order by id desc limit $4",
@@ -97,7 +97,7 @@ impl Store {
     pub async fn change_set(&self, owner: &str, id: Uuid) -> Result<Option<ChangeSet>> {
         let rows = sqlx::query_as!(
             Row,
-            "select id, state, author, message, base, version, created_at, updated_at, revision, refusal::text as refusal
+            "select id, owner, state, author, message, base, version, created_at, updated_at, revision, refusal::text as refusal
              from change_sets where owner = $1 and id = $2",
             owner,
             id
@@ -266,13 +266,13 @@ fn refusal(change_set: &ChangeSet) -> Option<String> {
 
 /// In the transaction of a revision, too.
 pub(super) async fn insert(tx: &mut PgConnection, new: &NewChangeSet) -> sqlx::Result<()> {
-    let NewChangeSet { change_set, owner, staged } = new;
+    let NewChangeSet { change_set, staged } = new;
     sqlx::query!(
         "insert into change_sets (id, state, owner, author, message, base, version, created_at, updated_at, revision, refusal)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::json)",
         change_set.id,
         change_set.state.as_str(),
-        owner,
+        change_set.owner,
         change_set.author,
         text(&change_set.message, 8000),
         change_set.base,

@@ -228,3 +228,38 @@ async fn while_change_sets_are_committed_no_request_is_lost_or_passes() {
         assert!(count > 10 && wrong.is_empty(), "{count} pairs, wrong: {wrong:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_its_probe_is_taken_back() {
+    let stack = Stack::start().await;
+    stack.site("a", json!({})).await;
+    stack.site("b", json!({})).await;
+    // Somebody sees to it that the wire goes on treating `b` as before, whatever we say: the engines accept the change, the probe does not.
+    let shown = stack.master("@1 show map live.map").await;
+    let before = shown.lines().find_map(|line| line.split_once(' ')?.1.strip_prefix("2 ")).expect("the entry of the second vhost");
+    let tamper = format!("@1 set map live.map 2 {}", before.trim());
+    let operations = json!([
+        { "method": "PATCH", "path": "/policies/b", "value": { "mode": "detect" } },
+        { "method": "PUT", "path": "/policies/unused", "value": {} },
+    ]);
+    let body = json!({ "message": "not seen", "operations": operations, "commit": true });
+    let refused = {
+        let mut asked = std::pin::pin!(stack.post("/api/v1/change-sets?wait=live&wait_timeout_s=60", body));
+        loop {
+            tokio::select! {
+                answer = &mut asked => break answer.expect(422),
+                _ = stack.master(&tamper) => {}
+            }
+        }
+    };
+    assert_eq!((&refused.body["code"], refused.pointers()), (&json!("refused"), vec!["/vhosts/b"]), "{:#}", refused.body);
+    assert!(text(&refused.body, "/said").contains("probe of vhost `b`"), "{:#}", refused.body);
+    eventually("the newest revision is live", async || stack.get("/api/v1/status").await.body["current"] == true).await;
+    assert_eq!(stack.get("/api/v1/policies/b").await.expect(200).body["mode"], "block");
+    assert_eq!(stack.get("/api/v1/policies/unused").await.status, 404, "one revision, one fate");
+    let left = stack.get("/api/v1/change-sets?state=refused").await.expect(200).body["items"][0].clone();
+    assert_eq!((text(&left, "/message"), &left["counts"]), ("not seen", &json!({ "created": 1, "updated": 1, "deleted": 0 })), "{left:#}");
+    assert_eq!((stack.status("a", attack()).await, stack.status("b", attack()).await), (403, 403));
+    let proof = stack.get("/api/v1/vhosts/b/status").await.expect(200).body;
+    assert_eq!(proof["live"], true, "{proof:#}");
+}

@@ -53,8 +53,11 @@ async fn what_is_staged_is_seen_by_its_owner_until_it_is_one_revision(_: sqlx::p
     let house = House::new(options).await;
     house.furnish().await;
     let head = house.service.head();
+    let (_, mut events) = house.service.subscribe(None);
     let created = house.service.create_change_set(&caller(), "levels up", None).await.unwrap();
     let id = created.id;
+    let event = events.try_recv().unwrap();
+    assert_eq!((event.topic.as_str(), event.owner), ("change_sets", Some(caller().principal.identity())), "told to its owner alone");
     let stage = async |house: &House, operation: Operation, precondition| house.service.stage(&caller(), id, operation, precondition).await;
     let patched = Operation::Patch { kind: Kind::Policy, name: n("base"), patch: json!({"paranoia": {"blocking": 2, "detection": 3}}) };
     // Preconditions as everywhere; then they are about what the change set shows.
@@ -417,7 +420,7 @@ async fn what_is_live_or_referred_to_is_kept(_: sqlx::postgres::PgPoolOptions, o
     house.service.prune_history(now).await.unwrap();
     assert_eq!(first_kept(&house).await, 5, "a change set begins there");
     let titled = |snapshot: &Snapshot| snapshot.policies["base"].spec.title.to_string();
-    assert_eq!(titled(&*house.service.snapshot_at(&caller(), 7).await.unwrap()), "t4");
+    assert_eq!(titled(&house.service.snapshot_at(&caller(), 7).await.unwrap()), "t4");
     house.service.discard_change_set(&caller(), old).await.unwrap();
     house.service.prune_history(OffsetDateTime::UNIX_EPOCH).await.unwrap();
     assert_eq!(first_kept(&house).await, 5, "nothing is as old as that");
@@ -425,7 +428,7 @@ async fn what_is_live_or_referred_to_is_kept(_: sqlx::postgres::PgPoolOptions, o
     assert_eq!(first_kept(&house).await, 9, "what is live stays");
     assert!(matches!(house.service.change_set(&caller(), old).await, Err(Error::NotFound { .. })));
     let house = house.restart().await;
-    assert_eq!((first_kept(&house).await, titled(&*house.service.snapshot_at(&caller(), 9).await.unwrap())), (9, "t6".to_owned()));
+    assert_eq!((first_kept(&house).await, titled(&house.service.snapshot_at(&caller(), 9).await.unwrap())), (9, "t6".to_owned()));
     assert_eq!(told(&house.service.head()), before);
     let (page, total) = house.service.revisions(&caller(), None, &Default::default(), 50).await.unwrap();
     assert_eq!((page.len(), total, page[11].number), (12, 12, 1), "who did what, when and why is kept");
