@@ -226,3 +226,31 @@ async fn members_that_nobody_asked_for_are_refused(pool: PgPool) {
     lab.ask("POST", "/api/v1/auth/sign-in", &["content-type: application/json"], twice).await.problem(400, "invalid_json");
     lab.ask("POST", "/api/v1/auth/sign-in", &["content-type: text/plain"], "{}").await.problem(415, "unsupported_media_type");
 }
+
+/// Many accounts at once: what waits for bcrypt is bounded, the rest hears so at once, and who has signed in notices nothing.
+#[sqlx::test(migrations = "./migrations")]
+async fn a_flood_of_sign_ins_starves_nobody(pool: PgPool) {
+    let lab = lab(&pool).await;
+    lab.somebody("ada@example.com", "viewer").await;
+    let ada = lab.sign_in("ada@example.com").await;
+    let before = runs(&lab);
+    let emails: Vec<String> = (0..500).map(|n| format!("{n}@example.com")).collect();
+    let flood = futures::future::join_all(emails.iter().map(|email| lab.try_sign_in(email, "not the one at all")));
+    let served = async {
+        let mut slowest = std::time::Duration::ZERO;
+        for _ in 0..20 {
+            let begun = std::time::Instant::now();
+            lab.by(&ada, "GET", "/api/v1/auth/me", Value::Null).await.is(200);
+            slowest = slowest.max(begun.elapsed());
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        slowest
+    };
+    let (answers, slowest) = futures::join!(flood, served);
+    let refused = answers.iter().filter(|answer| answer.status == 429 && answer.headers.contains_key("retry-after")).count();
+    let failed = answers.iter().filter(|answer| answer.status == 401).count();
+    assert_eq!(refused + failed, 500);
+    assert!(refused >= 450, "{refused} were told to come again");
+    assert_eq!(runs(&lab) - before, failed as u64);
+    assert!(slowest < std::time::Duration::from_secs(5), "{slowest:?}");
+}
