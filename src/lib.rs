@@ -5,6 +5,7 @@
 //! - [`compile`]: snapshot -> desired state of the data plane, and which lane a change needs. Pure.
 //! - [`render`]: desired state -> bundle of files, through minijinja. Pure.
 //! - [`plan`]: what differs between two states, and what bringing it does: objects, files, lanes, cost, risk. Pure.
+//! - [`auth`]: how people prove who they are: passwords, codes, access tokens.
 //! - [`store`]: PostgreSQL; all SQL.
 //! - [`dataplane`]: HAProxy, guard-spoa and files: a bundle goes in, a report comes out.
 //! - [`service`]: use cases: authorize, validate, write, audit.
@@ -12,10 +13,11 @@
 //! - [`api`]: HTTP, and nothing but HTTP.
 //! - [`config`], [`telemetry`], [`cli`]: settings, logs and metrics, commands.
 //!
-//! Arrows point one way: `domain <- {seclang <- compile <- render <- plan, store, dataplane} <- service <- reconcile <- api <- cli`;
+//! Arrows point one way: `domain <- {seclang <- compile <- render <- plan, auth, store, dataplane} <- service <- reconcile <- api <- cli`;
 //! a test scans for arrows that run back.
 
 pub mod api;
+pub mod auth;
 pub mod cli;
 pub mod compile;
 pub mod config;

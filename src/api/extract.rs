@@ -19,12 +19,14 @@ use super::json;
 use super::problem::Problem;
 use super::state::ApiState;
 use crate::domain::{Revision, Snapshot, Subject};
-use crate::service::Caller;
+use crate::service::{Caller, Visitor};
 
 /// At most so much is read of a body, but for entries of IP lists.
 pub const BODY_LIMIT: usize = 1 << 20;
 /// The same for whole trees and many operations.
 pub const TREE_LIMIT: usize = 64 << 20;
+/// The same for what somebody types.
+const SMALL_LIMIT: usize = 64 << 10;
 /// The same for entries of IP lists.
 pub const ENTRIES_LIMIT: usize = 32 << 20;
 
@@ -46,6 +48,17 @@ impl std::ops::Deref for Asker {
     type Target = Caller;
     fn deref(&self) -> &Caller {
         &self.0
+    }
+}
+
+/// Who asks where no credential is wanted: put there by the guard.
+#[derive(Clone, Debug)]
+pub struct Guest(pub Arc<Visitor>);
+
+impl FromRequestParts<ApiState> for Guest {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| crate::domain::Error::Unauthenticated.into())
     }
 }
 
@@ -263,6 +276,19 @@ impl FromRequest<ApiState> for MergePatch {
     type Rejection = Problem;
     async fn from_request(request: Request, _: &ApiState) -> Result<Self, Problem> {
         object(request, MERGE_PATCH).await.map(Self)
+    }
+}
+
+/// A small JSON body: what somebody types, and anybody may send.
+pub struct Small<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<ApiState> for Small<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, _: &ApiState) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        require_media_type(&parts.headers, JSON)?;
+        let bytes = read(&parts.headers, body, SMALL_LIMIT).await?;
+        Ok(Self(crate::service::typed(&json::parse(&bytes)?)?))
     }
 }
 

@@ -12,20 +12,35 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, USER_AGENT, X_CONTENT_TYPE_OPTIONS};
 use uuid::Uuid;
 
 use super::codes::Code;
-use super::extract::Asker;
+use super::extract::{Asker, Guest};
 use super::metrics::Routes;
+use super::origin;
 use super::problem::Problem;
 use super::serve::Peer;
 use super::state::ApiState;
 use crate::domain::Error;
-use crate::service::Caller;
+use crate::service::{Caller, Visitor};
 
 /// The templates of the routes that want no credential.
-pub const PUBLIC: [&str; 6] = ["/health", "/ready", "/docs", "/docs/", "/docs/{*rest}", "/api/v1/openapi.json"];
+pub const PUBLIC: [&str; 10] = [
+    "/health",
+    "/ready",
+    "/docs",
+    "/docs/",
+    "/docs/{*rest}",
+    "/api/v1/openapi.json",
+    "/.well-known/jwks.json",
+    "/api/v1/auth/sign-in",
+    "/api/v1/auth/refresh",
+    "/api/v1/auth/setup",
+];
+
+/// Of these, those that take another credential than a bearer: they answer 401 themselves.
+pub const CREDENTIALS: [&str; 3] = ["/api/v1/auth/sign-in", "/api/v1/auth/refresh", "/api/v1/auth/setup"];
 
 /// Longer than the longest wait. Streams answer their head at once and go on without a limit.
 const TIME_LIMIT: Duration = Duration::from_secs(150);
@@ -59,11 +74,14 @@ async fn admit(state: &ApiState, template: Option<&str>, request_id: &str, mut r
     if size + request.uri().path().len() + request.uri().query().map_or(0, str::len) > HEADERS_LIMIT {
         return Err(Problem::new(Code::HeadersTooLarge, "the headers are over 64 KiB"));
     }
+    let address = origin::client(peer(&request), request.headers(), &state.options.trusted_proxies);
     if template.is_some_and(|template| PUBLIC.contains(&template)) {
+        let agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let visitor = Visitor { request_id: request_id.to_owned(), address, user_agent: agent.unwrap_or_default() };
+        request.extensions_mut().insert(Guest(Arc::new(visitor)));
         return Ok(request);
     }
     let bearer = bearer(request.headers()).ok_or(Error::Unauthenticated)?;
-    let address = peer(&request);
     let principal = state.service.authenticate(bearer, address).await?;
     let caller = Caller { principal, request_id: request_id.to_owned(), address };
     request.extensions_mut().insert(Asker(Arc::new(caller)));

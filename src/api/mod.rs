@@ -3,6 +3,7 @@
 //! A handler extracts, makes one call, answers. The conventions are in `docs/api-design.md`.
 
 pub mod codes;
+mod cookie;
 pub mod entry_text;
 mod etag;
 mod extract;
@@ -14,6 +15,7 @@ pub mod metrics;
 pub mod openapi;
 mod openapi_schemas;
 mod operations;
+mod origin;
 mod page;
 mod problem;
 mod representation;
@@ -28,7 +30,7 @@ mod write;
 pub use openapi::{openapi, openapi_json};
 pub use router::router;
 pub use serve::serve;
-pub use state::ApiState;
+pub use state::{ApiOptions, ApiState};
 
 #[cfg(test)]
 mod tests;

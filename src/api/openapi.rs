@@ -36,11 +36,13 @@ pub fn base() -> OpenApi {
         ("deployments", "Bringing a revision to the nodes."),
         ("status", "What is live, what has been seen to be, and what moves."),
         ("access", "Who may do what: roles, tokens."),
+        ("auth", "Signing in, sessions, passwords and authenticators of whoever asks."),
+        ("users", "People who may sign in; for administrators."),
         ("operation", "Health, metrics, this document."),
     ];
     let mut components = Components::new();
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
-    bearer.description = Some("A token of Guard Proxy.".to_owned());
+    bearer.description = Some("A token of Guard Proxy, or the access token that signing in gives.".to_owned());
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     let mut schemas = vec![
         (ProblemBody::name().into_owned(), ProblemBody::schema()),
@@ -95,7 +97,8 @@ fn names(mut text: String) -> String {
         text = text.replace(&format!("{element}Representation_{element}"), &format!("{element}Representation"));
         text = text.replace(&format!("Elements_{element}Representation"), &format!("{element}List"));
     }
-    text = text.replace("Page_EntryRepresentation", "EntryPage").replace("Page_RevisionInfo", "RevisionPage");
+    text =
+        text.replace("Page_EntryRepresentation", "EntryPage").replace("Page_User", "UserPage").replace("Page_RevisionInfo", "RevisionPage");
     text.replace("Feed_Deployment", "DeploymentPage").replace("Feed_ChangeSet", "ChangeSetPage")
 }
 
@@ -106,7 +109,9 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
     }
     let public = guard::PUBLIC.contains(&path);
     let writes = matches!(method, "put" | "patch" | "post" | "delete");
-    let configures = !path.starts_with("/api/v1/change-sets") && !path.starts_with("/api/v1/tokens");
+    let people = path.starts_with("/api/v1/auth/") || path.starts_with("/api/v1/users");
+    let credential = guard::CREDENTIALS.contains(&path);
+    let configures = !people && !path.starts_with("/api/v1/change-sets") && !path.starts_with("/api/v1/tokens");
     let conditional = configures && matches!(method, "put" | "patch" | "delete");
     let body = operation.get("requestBody").is_some();
     let tagged = path.starts_with("/api/v1/vhosts/") || path.starts_with("/api/v1/policies/") || path.starts_with("/api/v1/ip-lists/");
@@ -131,11 +136,14 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
         {
             names.push("ETag");
         }
-        if writes && !path.starts_with("/api/v1/tokens") {
+        if writes && !people && !path.starts_with("/api/v1/tokens") {
             names.push("Guard-Proxy-Revision");
             if status != "202" {
                 names.push("Guard-Proxy-Live-Revision");
             }
+        }
+        if status == "200" && matches!(path, "/api/v1/auth/sign-in" | "/api/v1/auth/refresh") {
+            names.push("Set-Cookie");
         }
         if matches!(status.as_str(), "201" | "202") {
             names.push("Location");
@@ -145,8 +153,8 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
     }
     let mut codes: Vec<(u16, bool)> = vec![
         (400, true),
-        (401, !public),
-        (403, !public),
+        (401, !public || credential),
+        (403, !public || credential),
         (404, path.contains('{')),
         (408, body),
         (409, writes),
@@ -193,6 +201,7 @@ fn headers() -> Value {
     json!({
         "ETag": text("The revision that last changed the object, in quotes: send it as `If-Match`."),
         "Location": text("201: the new resource. 202: the deployment (or, before there is one, the revision) to look at."),
+        "Set-Cookie": text("The cookie by which the session is renewed; not where another tab has the newest."),
         "X-Request-Id": text("Names the request in our log."),
         "WWW-Authenticate": text("`Bearer`."),
         "Retry-After": number("Seconds after which to try again."),

@@ -290,6 +290,9 @@ impl From<Error> for Problem {
                 Self::new(Code::InUse, detail).with(|members| members.used_by = by)
             }
             Error::Unauthenticated => Self::new(Code::Unauthenticated, detail),
+            Error::SignInFailed => Self::new(Code::SignInFailed, detail),
+            Error::TotpRequired => Self::new(Code::TotpRequired, detail),
+            Error::TooMany { retry_after_s, .. } => Self::new(Code::TooMany, detail).header(RETRY_AFTER, retry_after_s.into()),
             Error::Forbidden => Self::new(Code::Forbidden, detail),
             Error::Gone(_) => Self::new(Code::Gone, detail),
             Error::Conflict(_) => Self::new(Code::Conflict, detail),

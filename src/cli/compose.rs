@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::demo::load;
 use super::failure::Failure;
+use super::people;
 use crate::api::{self, ApiState};
 use crate::compile::{self, NodeSettings};
 use crate::config::Settings;
@@ -20,7 +21,7 @@ use crate::domain::snapshot::ListState;
 use crate::domain::{Entry, Error, IpList, Policy, Revision, Snapshot, Versioned, Vhost};
 use crate::reconcile;
 use crate::render::{self, Bundle};
-use crate::service::{Service, Waited};
+use crate::service::{Link, Service, Waited};
 use crate::store::{MIGRATOR, Store, StoreSettings};
 use crate::telemetry::{self, clock};
 
@@ -65,7 +66,7 @@ pub fn sample_snapshot() -> anyhow::Result<Snapshot> {
 }
 
 /// An error of the layers below as a failure of a command: what the caller can mend, or ours.
-fn failure(error: Error) -> Failure {
+pub fn failure(error: Error) -> Failure {
     match error {
         Error::Internal(_) => Failure::Internal(anyhow!(error)),
         error => Failure::user(error.to_string()),
@@ -160,12 +161,14 @@ pub async fn start(
 ) -> Result<Running, Failure> {
     let node = Node::new(settings.dataplane_settings());
     let service =
-        Service::start(store.clone(), Arc::new(node.clone()), settings.node_settings(), clock::system()).await.map_err(failure)?;
+        Service::start_with(store.clone(), Arc::new(node.clone()), settings.node_settings(), clock::system(), people::options(settings)?)
+            .await
+            .map_err(failure)?;
     let token = service.ensure_admin_token(given).await.map_err(failure)?;
 
     let cancel = CancellationToken::new();
     let reconciler = tokio::spawn(reconcile::run(service.clone(), node, cancel.clone()));
-    let state = ApiState::new(service.clone(), metrics);
+    let state = ApiState::configured(service.clone(), metrics, people::api_options(settings));
     let (router, stop, shutdown) = (api::router(state.clone()), state.stop.clone(), cancel.clone().cancelled_owned());
     let api = tokio::spawn(api::serve(listener, router, stop, shutdown));
     let observed = service.clone();
@@ -182,6 +185,11 @@ pub async fn start(
 }
 
 impl Running {
+    /// The link of the first administrator, where nobody can manage people yet.
+    pub async fn first_link(&self) -> Result<Option<Link>, Failure> {
+        self.service.first_link().await.map_err(failure)
+    }
+
     /// Ends only by a failure: a part of the control plane ended by itself.
     pub async fn ended(&mut self) -> Failure {
         let what = tokio::select! {

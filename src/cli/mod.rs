@@ -13,6 +13,7 @@ mod export;
 mod failure;
 mod migrate;
 mod openapi;
+mod people;
 mod plan;
 mod printer;
 mod programs;
@@ -22,6 +23,8 @@ mod serve;
 mod status;
 mod token;
 mod tree;
+mod user;
+mod user_words;
 mod validate;
 mod words;
 
@@ -74,6 +77,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Go back to an earlier revision, whole or for some objects
     Rollback(rollback::Arguments),
+    /// People who may sign in
+    User(user::Arguments),
     /// Show what is live and what is not; exit code 1 where something is behind, refused or unproven
     Status(status::Arguments),
     /// Make, list and revoke tokens for pipelines
@@ -92,6 +97,7 @@ impl Command {
             Self::Rollback(arguments) => Some(&mut arguments.connection),
             Self::Status(arguments) => Some(&mut arguments.connection),
             Self::Token(arguments) => Some(&mut arguments.connection),
+            Self::User(arguments) => Some(arguments.command.connection()?),
             _ => return None,
         })
     }
@@ -143,6 +149,10 @@ fn run(cli: Cli, environment: Vec<(String, String)>, printer: &Printer) -> Resul
         Command::Rollback(arguments) => on_runtime(rollback::run(arguments, printer)),
         Command::Status(arguments) => on_runtime(status::run(arguments, printer)),
         Command::Token(arguments) => on_runtime(token::run(arguments, printer)),
+        Command::User(user::Arguments { command: user::Command::SetupLink }) => {
+            done(on_runtime(user::setup_link(settings(cli.config)?.settings, printer)))
+        }
+        Command::User(arguments) => on_runtime(user::run(arguments, printer)),
         Command::Serve(arguments) => done(on_runtime(serve::run(settings(cli.config)?.settings, arguments, printer))),
         Command::Migrate => done(on_runtime(migrate::run(settings(cli.config)?.settings, printer))),
         // As before: settings that are wrong are told, although the demo has its own.

@@ -48,6 +48,10 @@ pub async fn run(settings: Settings, arguments: Arguments, printer: &Printer) ->
     if let Some(token) = running.token.take() {
         printer.line(format!("The administrator's token, shown this once: {token}"));
     }
+    if let Some(link) = running.first_link().await? {
+        printer.line(format!("Nobody can sign in yet. The first administrator's link, for an hour and once: {}", link.token.reveal()));
+        printer.line("  guard-proxy user choose-password EMAIL, with it as GUARD_PROXY_TOKEN; docs/people.md");
+    }
     let took = began.elapsed();
     #[expect(clippy::cast_possible_truncation, reason = "a start takes milliseconds")]
     let took_ms = took.as_millis() as u64;

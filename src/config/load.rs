@@ -7,7 +7,7 @@ use figment::providers::{Format as _, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::{Api, Database, Field, Haproxy, Log, Node, Problems, Section, Settings};
+use super::{Api, Auth, Database, Field, Haproxy, Log, Node, Problems, Section, Settings};
 
 /// Read where there is one and no other is named.
 pub const DEFAULT_FILE: &str = "/etc/guard-proxy/guard-proxy.toml";
@@ -128,6 +128,7 @@ pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, Stri
     let mut problems = Problems::default();
     settings.database.check(&mut problems);
     settings.api.check(&mut problems);
+    settings.auth.check(&mut problems);
     settings.node.check(&mut problems);
     settings.haproxy.check(&mut problems);
     settings.log.check(&mut problems);
@@ -200,6 +201,7 @@ fn field(key: &str) -> Option<&'static Field> {
     let fields = match section {
         Database::KEY => Database::FIELDS,
         Api::KEY => Api::FIELDS,
+        Auth::KEY => Auth::FIELDS,
         Node::KEY => Node::FIELDS,
         Haproxy::KEY => Haproxy::FIELDS,
         Log::KEY => Log::FIELDS,

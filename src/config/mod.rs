@@ -5,6 +5,7 @@
 //! is allowed. Secrets have no Debug.
 
 mod api;
+mod auth;
 mod database;
 mod docs;
 mod haproxy;
@@ -19,6 +20,7 @@ use crate::compile::NodeSettings;
 use crate::dataplane::DataplaneSettings;
 
 pub use api::Api;
+pub use auth::Auth;
 pub use database::Database;
 pub use docs::{example, reference};
 pub use haproxy::Haproxy;
@@ -101,6 +103,7 @@ use checked;
 pub struct Settings {
     pub database: Database,
     pub api: Api,
+    pub auth: Auth,
     pub node: Node,
     pub haproxy: Haproxy,
     pub log: Log,

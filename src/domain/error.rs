@@ -54,6 +54,15 @@ pub enum Error {
     Gone(String),
     #[error("a valid credential is required")]
     Unauthenticated,
+    /// Whatever of e-mail address, password and code was wrong: the words never tell which.
+    #[error("e-mail address, password or code is wrong")]
+    SignInFailed,
+    /// The password is right; a code is wanted beside it.
+    #[error("a code of the authenticator is wanted: send it as `totp`")]
+    TotpRequired,
+    /// Slow down.
+    #[error("{what}: try again in {retry_after_s} s")]
+    TooMany { what: String, retry_after_s: u32 },
     #[error("this credential may not do that")]
     Forbidden,
     #[error("{0}")]

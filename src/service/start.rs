@@ -14,6 +14,7 @@ use uuid::{ContextV7, Uuid};
 
 use super::judge::{Engines, Judge};
 use super::sight::Sights;
+use super::people::{self, People, PeopleOptions};
 use super::stream::Stream;
 use super::tokens::{self, Tokens, Used};
 use super::view::Views;
@@ -81,6 +82,7 @@ pub(super) struct Inner {
     pub judge: Judge,
     pub node: Arc<NodeSettings>,
     pub requests: mpsc::Sender<Request>,
+    pub people: Arc<People>,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub used: Arc<Used>,
     pub sights: Sights,
@@ -104,11 +106,23 @@ impl Service {
     ///
     /// It ends with [`Service::close`], or when the last clone is dropped; what is queued by then is still written.
     pub async fn start(store: Store, engines: Arc<dyn Engines>, node: NodeSettings, clock: Clock) -> Result<Self> {
+        Self::start_with(store, engines, node, clock, PeopleOptions::default()).await
+    }
+
+    /// [`start`](Self::start), with what is set of how people sign in.
+    pub async fn start_with(
+        store: Store,
+        engines: Arc<dyn Engines>,
+        node: NodeSettings,
+        clock: Clock,
+        people: PeopleOptions,
+    ) -> Result<Self> {
         store.check_migrations().await?;
         let lead = take_lead(&store).await?;
         let loaded = store.load_head().await?;
         let (live, proofs, tokens) = (live_state(&store).await?, store.proofs().await?, Tokens::load(&store).await?);
         let first_kept = store.first_kept().await?;
+        let people = People::load(&store, people, clock()).await?;
 
         let head = Arc::new(loaded.snapshot);
         let proofs: HashMap<Name, Arc<Proof>> = proofs
@@ -139,6 +153,10 @@ impl Service {
         let writer = Writer::new(store.clone(), Arc::clone(&shared), queue, lead, loaded.digest, loaded.numbers);
         tasks.spawn(writer.run(stop.clone()));
 
+        let people = Arc::new(people);
+        let (stopped, upkeep) = (stop.clone(), people::upkeep(store.clone(), Arc::clone(&people), shared.clock.clone()));
+        tasks.spawn(async move { stopped.run_until_cancelled(upkeep).await });
+
         let tokens = Arc::new(ArcSwap::from_pointee(tokens));
         let used = Arc::<Used>::default();
         let (stopped, following) = (stop.clone(), tokens::follow(store.clone(), Arc::clone(&tokens), Arc::clone(&used)));
@@ -155,6 +173,7 @@ impl Service {
             tokens,
             used,
             sights: Sights::default(),
+            people,
             proofs: RwLock::new(proofs),
             engine_status: ArcSwap::default(),
             views: Views::default(),

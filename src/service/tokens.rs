@@ -136,11 +136,16 @@ fn base62(bytes: &[u8], width: usize) -> String {
 }
 
 impl Service {
-    /// Who a bearer token is; `Error::Unauthenticated` for none, unknown, expired, or used from where it may not be.
+    /// Who a bearer token is, of a pipeline or of somebody who has signed in; `Error::Unauthenticated` for none, unknown, expired, or used from where it may not be.
     pub async fn authenticate(&self, bearer: &str, address: Option<IpAddr>) -> Result<Principal> {
         let tokens = self.inner.tokens.load();
         let now = self.now();
-        let token = tokens.find(bearer).filter(|token| token.good(address, now)).ok_or(Error::Unauthenticated)?;
+        let Some(token) = tokens.find(bearer) else {
+            return self.inner.people.authenticate(bearer, now).ok_or(Error::Unauthenticated);
+        };
+        if !token.good(address, now) {
+            return Err(Error::Unauthenticated);
+        }
         self.inner.used.note(token.info.id, now);
         Ok(Principal::Token { id: token.info.id, name: token.info.name.clone(), grant: Arc::clone(&token.grant) })
     }
@@ -152,7 +157,8 @@ impl Service {
                 let tokens = self.inner.tokens.load();
                 tokens.by_id(*id).is_some_and(|token| token.grant == *grant && token.good(caller.address, self.now()))
             }
-            Principal::User { .. } | Principal::System => true,
+            Principal::User { id, session, grant, .. } => self.inner.people.still(*id, *session, grant, self.now()),
+            Principal::System => true,
         }
     }
 

@@ -20,8 +20,10 @@ mod deployments;
 mod history;
 mod lead;
 mod load;
+mod people;
 mod proofs;
 mod revisions;
+mod sessions;
 mod tokens;
 
 pub use change_sets::{NewChangeSet, StagedRow};
@@ -29,7 +31,9 @@ pub use commit::{AuditRow, Batch, CloseList, EntryRow, NewObject, NewRevision, V
 pub(crate) use deployments::SAID;
 pub use lead::Lead;
 pub use load::Loaded;
+pub use people::{SetupLink, UserRow};
 pub use revisions::RevisionFilter;
+pub use sessions::SessionRow;
 pub use tokens::TokenRow;
 
 /// The migrations, embedded.

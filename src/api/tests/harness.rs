@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tower::ServiceExt;
 
-use crate::api::{ApiState, router};
+use crate::api::{ApiOptions, ApiState, router};
 use crate::compile::sample;
 use crate::dataplane::{Accepted, Verdict};
 use crate::render::{Bundle, RenderedRuleSet};
 use crate::service::{Engines, Service};
 use crate::store::{Store, StoreSettings};
-use crate::telemetry::clock;
+use crate::telemetry::clock::{self, Clock};
 
 pub const TOKEN: &str = "a-token-for-tests-of-40-characters-00000";
 
@@ -49,11 +49,20 @@ pub struct App {
 }
 
 pub async fn app(pool: &PgPool) -> App {
+    app_at(pool, clock::system()).await
+}
+
+/// By another clock.
+pub async fn app_at(pool: &PgPool, clock: Clock) -> App {
     let options = (*pool.connect_options()).clone();
     let store = Store::with_options(options, &StoreSettings::default()).await.unwrap();
-    let service = Service::start(store, Arc::new(Agreeable::default()), sample::node("/run/guard-proxy"), clock::system()).await.unwrap();
+    let service = Service::start(store, Arc::new(Agreeable::default()), sample::node("/run/guard-proxy"), clock).await.unwrap();
     service.ensure_admin_token(Some(TOKEN)).await.unwrap();
-    let state = ApiState::new(service.clone(), PrometheusBuilder::new().build_recorder().handle());
+    let state = ApiState::configured(
+        service.clone(),
+        PrometheusBuilder::new().build_recorder().handle(),
+        ApiOptions { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], insecure_cookies: false },
+    );
     App { router: router(state.clone()), state, service }
 }
 

@@ -9,5 +9,8 @@ mod guarded;
 mod harness;
 mod history;
 mod matrix;
+mod people;
+mod people_attacks;
+mod people_lab;
 mod pure;
 mod refused;

@@ -1,5 +1,6 @@
 //! `/api/v1`.
 
+pub mod auth;
 pub mod batch;
 pub mod change_sets;
 pub mod crud;
@@ -16,6 +17,9 @@ pub mod revisions;
 pub mod roles;
 pub mod rollback;
 pub mod servers;
+pub mod sessions;
 pub mod status;
 pub mod tokens;
+pub mod totp;
+pub mod users;
 pub mod vhosts;

@@ -263,6 +263,8 @@ fn settings(arguments: &Arguments, state: &State, cluster: &postgres::Cluster) -
     let mut settings = Settings::default();
     settings.database.url = Secret::new(cluster.url());
     settings.api.listen = loopback(arguments.api_port);
+    // It is reached by plain HTTP, on this machine alone.
+    settings.api.insecure_cookies = true;
     settings.node.http_binds = List(vec![loopback(arguments.http_port)]);
     settings.node.state_dir.clone_from(&state.root);
     settings.node.run_dir.clone_from(&state.run);

@@ -1,0 +1,98 @@
+//! Where a request comes from: the client behind trusted proxies, and the site of the page that made a browser send it.
+
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use http::header::{HOST, HeaderName, ORIGIN};
+
+use super::codes::Code;
+use super::problem::Problem;
+use crate::domain::Network;
+
+const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// Proxies behind one another, at most.
+const MOST_PROXIES: usize = 5;
+
+/// The client's address: the connection's, unless that is a trusted proxy's; then what it says, from its end, through other trusted ones.
+/// What is no address ends the walk at the last that was one.
+pub fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Network]) -> Option<IpAddr> {
+    let mut client = peer?;
+    let trusts = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    let said: Vec<&str> =
+        headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
+    for next in said.iter().rev().take(MOST_PROXIES) {
+        if !trusts(client) {
+            break;
+        }
+        let Ok(address) = next.trim().parse::<IpAddr>() else { break };
+        client = address.to_canonical();
+    }
+    Some(client)
+}
+
+/// Refuses what a browser sends for a page of another site. What is no browser says nothing of it, and has no cookies of anybody's.
+pub fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
+    let refused = || Problem::new(Code::CrossSite, "a page of another site made a browser send this");
+    let mut sites = headers.get_all(SITE).iter();
+    if let Some(site) = sites.next() {
+        return if site == "same-origin" && sites.next().is_none() { Ok(()) } else { Err(refused()) };
+    }
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let Some(origin) = origins.next() else { return Ok(()) };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let own = origin.to_str().ok().and_then(|origin| origin.split_once("://")).is_some_and(|(_, of)| of.eq_ignore_ascii_case(host));
+    if own && !host.is_empty() && origins.next().is_none() { Ok(()) } else { Err(refused()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines.iter().map(|(name, value)| (HeaderName::from_static(name), http::HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn a_client_is_believed_through_trusted_proxies_alone() {
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        for (peer, said, expected) in [
+            ("192.0.2.1", "198.51.100.7", "192.0.2.1"),
+            ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1", "6.6.6.6, 198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
+            ("10.0.0.1", "6.6.6.6, unknown", "10.0.0.1"),
+            ("::1", "2001:db8::1", "2001:db8::1"),
+            ("10.0.0.1", "", "10.0.0.1"),
+        ] {
+            let client = client(Some(peer.parse().unwrap()), &headers(&[("x-forwarded-for", said)]), &trusted);
+            assert_eq!(client, Some(expected.parse().unwrap()), "{peer}: {said}");
+        }
+        let peer = Some("10.0.0.1".parse().unwrap());
+        assert_eq!(client(peer, &headers(&[("x-forwarded-for", "6.6.6.6")]), &[]), peer);
+        assert_eq!(client(None, &HeaderMap::new(), &trusted), None);
+    }
+
+    #[test]
+    fn another_sites_page_is_refused() {
+        for good in [
+            &[][..],
+            &[("sec-fetch-site", "same-origin"), ("origin", "https://guard.example")],
+            &[("host", "guard.example:8443"), ("origin", "https://guard.example:8443")],
+        ] {
+            assert!(same_site(&headers(good)).is_ok(), "{good:?}");
+        }
+        for bad in [
+            &[("sec-fetch-site", "cross-site")][..],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "cross-site"), ("host", "guard.example"), ("origin", "https://guard.example")],
+            &[("host", "guard.example"), ("origin", "https://evil.example")],
+            &[("host", "guard.example"), ("origin", "https://guard.example.evil.example")],
+            &[("host", "guard.example"), ("origin", "null")],
+            &[("origin", "https://guard.example")],
+        ] {
+            assert!(same_site(&headers(bad)).is_err(), "{bad:?}");
+        }
+    }
+}

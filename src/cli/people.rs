@@ -1,0 +1,82 @@
+//! What the settings say of people, as the layers below want it.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+
+use super::failure::Failure;
+use crate::api::ApiOptions;
+use crate::auth::Keyring;
+use crate::config::Settings;
+use crate::service::PeopleOptions;
+
+pub fn api_options(settings: &Settings) -> ApiOptions {
+    ApiOptions { trusted_proxies: settings.api.trusted_proxies.0.clone(), insecure_cookies: settings.api.insecure_cookies }
+}
+
+/// Reads the keys that seal secrets; makes some where none are named and none are there.
+pub fn options(settings: &Settings) -> Result<PeopleOptions, Failure> {
+    let auth = &settings.auth;
+    let ring = match &auth.key_file {
+        None if !auth.key.is_empty() => auth.ring().map_err(|what| Failure::user(format!("`auth.key`: {what}")))?,
+        Some(file) => read(file)?,
+        None => {
+            let file = settings.node.state_dir.join("auth.key");
+            make(&file)?;
+            read(&file)?
+        }
+    };
+    let (idle, longest) = (time::Duration::hours(auth.session_idle_hours.into()), time::Duration::days(auth.session_days.into()));
+    Ok(PeopleOptions { ring: Some(ring), idle, longest })
+}
+
+fn read(file: &Path) -> Result<Keyring, Failure> {
+    let wrong = |what: String| {
+        Failure::user(format!("the keys in `{}` cannot be used: {what}", file.display()))
+            .hint("`auth.key_file` names the file; `openssl rand -base64 32` makes a key")
+    };
+    let text = fs_err::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    Keyring::parse(&text).map_err(wrong)
+}
+
+/// Makes a file with one key, for its owner alone, where there is none.
+fn make(file: &Path) -> Result<(), Failure> {
+    if let Some(folder) = file.parent() {
+        fs_err::create_dir_all(folder).context("the folder of the keys")?;
+    }
+    let mut options = fs_err::OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(file) {
+        Ok(mut made) => {
+            let text = Keyring::generate().map_err(anyhow::Error::new)?;
+            made.write_all(text.as_bytes()).and_then(|()| made.sync_all()).context("writing a key")?;
+            Ok(())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Failure::user(format!("a key cannot be made: {error}")).hint("`auth.key_file` names another place")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        settings.node.state_dir = folder.path().join("state");
+        let sealed = options(&settings).unwrap().ring.unwrap().seal("x", b"y").unwrap();
+        assert_eq!(options(&settings).unwrap().ring.unwrap().open("x", &sealed).unwrap(), b"y");
+        let file = folder.path().join("state/auth.key");
+        assert_eq!(fs_err::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        settings.auth.key_file = Some(folder.path().join("nothing"));
+        assert!(options(&settings).is_err(), "one that is named is never made");
+        fs_err::write(&file, "short").unwrap();
+        settings.auth.key_file = Some(file);
+        assert!(options(&settings).is_err());
+    }
+}

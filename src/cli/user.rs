@@ -1,0 +1,209 @@
+//! `user`: people who may sign in.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::client::{Client, Connection, escaped};
+use super::failure::Failure;
+use super::printer::{Printer, Tone};
+use super::words::text::{count, one_line};
+use super::{compose, user_words};
+use crate::config::Settings;
+use crate::domain::{Email, Role, User};
+use crate::service;
+use crate::telemetry::clock;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List people
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Invite somebody; prints the link's token by which they choose a password
+    Add {
+        email: Email,
+        #[arg(long, default_value = "")]
+        title: String,
+        /// viewer, operator, editor or admin
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// Only for this vhost; may be given several times
+        #[arg(long, value_name = "NAME")]
+        vhost: Vec<String>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Keep somebody out, at once
+    Disable {
+        email: Email,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Let somebody in again
+    Enable {
+        email: Email,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Delete somebody
+    Delete {
+        email: Email,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Make a link by which somebody chooses another password; prints its token
+    ResetPassword {
+        email: Email,
+        /// Their authenticator is lost, too
+        #[arg(long)]
+        totp: bool,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Use a link: choose a password
+    ChoosePassword {
+        email: Email,
+        /// File with the link's token; also where GUARD_PROXY_TOKEN is looked for
+        #[command(flatten)]
+        connection: Connection,
+        /// File with the password, on one line; else it is asked for
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Make a link for an administrator in the database itself: for the first one, and where nobody can sign in any more
+    SetupLink,
+}
+
+impl Command {
+    /// Where the command talks to a server.
+    pub fn connection(&mut self) -> Option<&mut Connection> {
+        match self {
+            Self::List { connection, .. }
+            | Self::Add { connection, .. }
+            | Self::Disable { connection, .. }
+            | Self::Enable { connection, .. }
+            | Self::Delete { connection, .. }
+            | Self::ResetPassword { connection, .. }
+            | Self::ChoosePassword { connection, .. } => Some(connection),
+            Self::SetupLink => None,
+        }
+    }
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| "viewer, operator, editor or admin".to_owned())
+}
+
+pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
+    match arguments.command {
+        Command::List { json, connection } => list(&Client::new(&connection)?, json, printer).await?,
+        Command::Add { email, title, role, vhost, connection } => {
+            let scope = if vhost.is_empty() { json!({}) } else { json!({ "vhosts": vhost }) };
+            let body = json!({ "email": email, "title": title, "roles": [{ "role": role, "scope": scope }] });
+            let answer = Client::new(&connection)?.post("/users", &body).await?.body;
+            printer.note(format!(
+                "{} was invited. Within an hour, with `guard-proxy user choose-password`, this token is theirs:",
+                one_line(&email)
+            ));
+            print_token(&answer["setup"], printer);
+        }
+        Command::Disable { email, connection } => disabled(&Client::new(&connection)?, &email, true, printer).await?,
+        Command::Enable { email, connection } => disabled(&Client::new(&connection)?, &email, false, printer).await?,
+        Command::Delete { email, connection } => {
+            let client = Client::new(&connection)?;
+            let user = find(&client, &email).await?;
+            client.delete(&format!("/users/{}", user.id)).await?;
+            printer.line(format!("{} was deleted", one_line(&email)));
+        }
+        Command::ResetPassword { email, totp, connection } => {
+            let client = Client::new(&connection)?;
+            let user = find(&client, &email).await?;
+            let link = client.post(&format!("/users/{}/setup-link", user.id), &json!({ "reset_totp": totp })).await?.body;
+            printer.note(
+                "Within an hour, with `guard-proxy user choose-password`, this token is theirs; until then the old password is good:",
+            );
+            print_token(&link, printer);
+        }
+        Command::ChoosePassword { email, connection, password_file } => {
+            let client = Client::new(&connection)?;
+            let token = connection.resolve()?.token;
+            let password = match password_file {
+                Some(file) => password_in(&file)?,
+                None => user_words::ask_password(printer).await?,
+            };
+            client.post("/auth/setup", &json!({ "token": token, "email": email, "password": password })).await?;
+            printer.line(format!("{} has a password now", one_line(&email)));
+        }
+        Command::SetupLink => return Err(Failure::user("`user setup-link` works on the database")),
+    }
+    Ok(0)
+}
+
+/// In the database itself, whether a server runs or not: it looks a link up when it is used.
+pub async fn setup_link(settings: Settings, printer: &Printer) -> Result<(), Failure> {
+    let store = compose::connect(&settings).await?;
+    compose::check_migrations(&store).await?;
+    let link = service::admin_link(&store, clock::system()()).await.map_err(compose::failure)?;
+    store.close().await;
+    printer.note("Whoever uses it becomes an administrator. Within an hour, once, with `guard-proxy user choose-password`:");
+    printer.line(link.token.reveal());
+    Ok(())
+}
+
+fn print_token(link: &Value, printer: &Printer) {
+    printer.line(one_line(link["token"].as_str().unwrap_or_default()));
+}
+
+async fn list(client: &Client, json: bool, printer: &Printer) -> Result<(), Failure> {
+    let items = client.all("/users", "").await?;
+    if json {
+        printer.line(format!("{:#}", Value::Array(items)));
+        return Ok(());
+    }
+    let users: Vec<User> = serde_json::from_value(Value::Array(items))
+        .map_err(|error| Failure::user(format!("the server's answer is not what this version knows: {error}")))?;
+    for user in &users {
+        let state = match (user.disabled, user.ready) {
+            (true, _) => printer.tone(Tone::Bad, "disabled"),
+            (_, false) => printer.tone(Tone::Warning, "invited"),
+            _ => printer.tone(Tone::Good, if user.totp { "password and code" } else { "password" }),
+        };
+        printer.line(format!("{}  {state}  {}", one_line(&user.email), user_words::roles(&user.roles)));
+    }
+    printer.note(count(users.len(), "user"));
+    Ok(())
+}
+
+async fn disabled(client: &Client, email: &Email, disabled: bool, printer: &Printer) -> Result<(), Failure> {
+    let user = find(client, email).await?;
+    client.patch(&format!("/users/{}", user.id), &json!({ "disabled": disabled })).await?;
+    printer.line(format!("{} {}", one_line(email), if disabled { "is kept out" } else { "may sign in" }));
+    Ok(())
+}
+
+async fn find(client: &Client, email: &Email) -> Result<User, Failure> {
+    let items = client.all("/users", &format!("q={}", escaped(email))).await?;
+    let users: Vec<User> = serde_json::from_value(Value::Array(items))
+        .map_err(|error| Failure::user(format!("the server's answer is not what this version knows: {error}")))?;
+    let found = users.into_iter().find(|user| user.email == *email);
+    found.ok_or_else(|| {
+        Failure::user(format!("there is nobody with the e-mail address `{}`", one_line(email))).hint("`guard-proxy user list`")
+    })
+}
+
+fn password_in(file: &Path) -> Result<String, Failure> {
+    let text = fs_err::read_to_string(file).map_err(|error| Failure::user(format!("the password cannot be read: {error}")))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,138 @@
+//! Signing in: one answer and one bcrypt for whatever is wrong.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{People, Service, SignIn, SignedIn, Visitor, note};
+use crate::auth::{Claims, Text, password, totp};
+use crate::domain::Email;
+use crate::domain::error::{Error, Result};
+use crate::service::Caller;
+use crate::store::{Store, UserRow};
+
+impl Service {
+    /// Signs somebody in; `Error::SignInFailed` whatever was wrong, `Error::TotpRequired` where only the code is wanted yet.
+    pub async fn sign_in(&self, visitor: &Visitor, given: &SignIn) -> Result<SignedIn> {
+        let (people, store, now) = (&self.inner.people, &self.inner.store, self.now());
+        people.limiter.attempt(&given.email, visitor.address, now)?;
+        let email = Email::parse(&given.email).ok();
+        let row = email.as_ref().and_then(|email| people.by_email(email));
+        // Of who is kept out nothing is told either.
+        let hash = row.as_ref().filter(|row| !row.user.disabled).and_then(|row| row.password_hash.as_deref());
+        let right = people.passwords.verify(&given.password, hash).await?;
+        let proven = match (right, row) {
+            (true, Some(row)) => people.second_factor(store, &row, given.totp.as_deref(), now).await.map(|()| row),
+            _ => Err(Error::SignInFailed),
+        };
+        let whom = email.as_ref().map_or("(no address)", |email| email.as_str());
+        let row = match proven {
+            Ok(row) => row,
+            Err(error) => {
+                if matches!(error, Error::SignInFailed) {
+                    note("sign_in_failed", whom, whom, &visitor.request_id, visitor.address);
+                }
+                return Err(error);
+            }
+        };
+        let changing = people.changing.lock().await;
+        // Hashing took a while: who was kept out meanwhile, or has another password, is not let in.
+        let row =
+            people.user(row.user.id).ok().filter(|fresh| fresh.epoch == row.epoch && !fresh.user.disabled).ok_or(Error::SignInFailed)?;
+        let (session, cookie) = people.begin_session(store, row.user.id, visitor, now).await?;
+        drop(changing);
+        people.limiter.succeeded(&given.email);
+        note("signed_in", whom, whom, &visitor.request_id, visitor.address);
+        let access = people.access(&row, session, now)?;
+        Ok(SignedIn { access, user: row.user, session, cookie: Some((cookie, people.longest)) })
+    }
+
+    /// Another password: all other sessions end, and this one goes on with the access token that is answered.
+    pub async fn change_password(&self, caller: &Caller, current: &Text, new: &Text) -> Result<SignedIn> {
+        let (people, store, now) = (&self.inner.people, &self.inner.store, self.now());
+        let (id, session) = super::person(&caller.principal)?;
+        let row = people.confirmed(id, current, caller, now).await?;
+        people.limiter.succeeded(&row.user.email);
+        password::check(&row.user.email, new, "/new")?;
+        let hash = people.passwords.hash(new).await?;
+        let _changing = people.changing.lock().await;
+        let mut fresh = people.user(id)?;
+        if fresh.epoch != row.epoch {
+            return Err(Error::Unauthenticated);
+        }
+        fresh.password_hash = Some(hash);
+        let row = people.renewed(store, fresh, None, Some(session), now).await?;
+        note("password_changed", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address);
+        Ok(SignedIn { access: people.access(&row, session, now)?, user: row.user, session, cookie: None })
+    }
+}
+
+impl People {
+    pub(super) fn by_email(&self, email: &Email) -> Option<UserRow> {
+        self.known(|known| known.by_email.get(email).and_then(|id| known.users.get(id)).map(|person| person.row.clone()))
+    }
+
+    pub(super) fn access(&self, row: &UserRow, session: Uuid, now: OffsetDateTime) -> Result<Text> {
+        self.keys.load().sign(&Claims::new(row.user.id, session, row.epoch, now), now)
+    }
+
+    /// The person, who has said their password once more: a stolen access token is not enough. Counts like signing in.
+    pub(super) async fn confirmed(&self, id: Uuid, password: &Text, caller: &Caller, now: OffsetDateTime) -> Result<UserRow> {
+        let row = self.user(id)?;
+        self.limiter.attempt(&row.user.email, caller.address, now)?;
+        if !self.passwords.verify(password, row.password_hash.as_deref()).await? {
+            return Err(Error::invalid("/password", "wrong", "the current password is another"));
+        }
+        Ok(row)
+    }
+
+    /// Whether the second factor is right, which uses it up.
+    pub(super) async fn second_factor(&self, store: &Store, row: &UserRow, given: Option<&str>, now: OffsetDateTime) -> Result<()> {
+        let Some(sealed) = &row.totp else { return Ok(()) };
+        let given = given.ok_or(Error::TotpRequired)?.trim();
+        let seed = self.ring.open(&about(row.user.id), sealed)?;
+        let right = match totp::step_of(&seed, given, now, row.totp_step) {
+            Some(step) => {
+                let used = store.use_totp_step(row.user.id, step).await?;
+                self.change(|known| {
+                    if let Some(person) = known.users.get_mut(&row.user.id) {
+                        person.row.totp_step = person.row.totp_step.max(step);
+                    }
+                });
+                used
+            }
+            None => match totp::recovery(given) {
+                Some(code) => store.use_recovery_code(row.user.id, &code.hash()).await?,
+                None => false,
+            },
+        };
+        if right { Ok(()) } else { Err(Error::SignInFailed) }
+    }
+
+    /// Saves a person of whom something changed that all tokens of before must not outlive; `keep` is the one session that goes on.
+    /// The caller holds `changing`.
+    pub(super) async fn renewed(
+        &self,
+        store: &Store,
+        mut row: UserRow,
+        recovery: Option<&[[u8; 32]]>,
+        keep: Option<Uuid>,
+        now: OffsetDateTime,
+    ) -> Result<UserRow> {
+        row.epoch += 1;
+        row.user.updated_at = now;
+        row.user.ready = row.password_hash.is_some();
+        row.user.totp = row.totp.is_some();
+        store.put_user(&row, recovery).await?;
+        self.change(|known| known.put_user(row.clone()));
+        let ended = self.known(|known| known.sessions_of(row.user.id).iter().map(|row| row.session.id).collect::<Vec<_>>());
+        let ended: Vec<Uuid> = ended.into_iter().filter(|id| Some(*id) != keep).collect();
+        store.delete_sessions(&ended).await?;
+        self.change(|known| known.end(&ended));
+        Ok(row)
+    }
+}
+
+/// What the seed of a person is sealed for.
+pub(super) fn about(user: Uuid) -> String {
+    format!("totp/{user}")
+}
