@@ -150,7 +150,7 @@ pub fn check(email: &Email, password: &Text, pointer: &str) -> Result<()> {
     if lower == email.as_str() || (local.len() > 3 && lower.replace(local, "").len() < 6) {
         return wrong("too_common", "a password is not the e-mail address, nor little more than it".to_owned());
     }
-    if rest_same || COMMON.contains(&lower.as_str()) || COMMON.contains(&lower.trim_end_matches(|c: char| c == '!' || c == '.')) {
+    if rest_same || COMMON.contains(&lower.as_str()) || COMMON.contains(&lower.trim_end_matches(['!', '.'])) {
         return wrong("too_common", "this is one of the first passwords that are tried".to_owned());
     }
     Ok(())
