@@ -467,18 +467,18 @@ async fn what_was_staged_before_is_not_worked_out_again(_: sqlx::postgres::PgPoo
     house.furnish().await;
     house.put(Kind::IpList, "monitoring", json!({})).await;
     let id = house.staged(vec![entries(&["10.0.0.0/8"], &[]), put(Kind::Policy, "new", json!({}))]).await;
-    let before = house.service.snapshot_of_change_set(&caller(), id).await.unwrap();
+    let before = house.service.snapshot_of_change_set(&caller(), id, None).await.unwrap();
     let stage = async |one: (Operation, Precondition)| house.service.stage(&caller(), id, one.0, one.1).await.unwrap();
     stage(patch(Kind::Vhost, "shop", json!({"title": "t"}))).await;
     stage(put(Kind::Policy, "newer", json!({}))).await;
-    let after = house.service.snapshot_of_change_set(&caller(), id).await.unwrap();
+    let after = house.service.snapshot_of_change_set(&caller(), id, None).await.unwrap();
     // Of a list of 200,000 that would take longer than all else.
     assert!(Arc::ptr_eq(&before.ip_lists["monitoring"], &after.ip_lists["monitoring"]));
     assert_eq!((after.policies.len(), after.vhosts["shop"].spec.title.as_str()), (3, "t"));
     assert_ne!(after.policies["new"].number, after.policies["newer"].number);
     // What is as the base again is the base's.
     stage(patch(Kind::Vhost, "shop", json!({"title": ""}))).await;
-    let after = house.service.snapshot_of_change_set(&caller(), id).await.unwrap();
+    let after = house.service.snapshot_of_change_set(&caller(), id, None).await.unwrap();
     assert!(Arc::ptr_eq(&after.vhosts["shop"], &house.service.head().vhosts["shop"]));
     house.service.close().await;
 }
