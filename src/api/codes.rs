@@ -42,6 +42,7 @@ codes! {
     InvalidHeader "invalid_header" 400 "Wrong header" "A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.",
     Unauthenticated "unauthenticated" 401 "Credential required" "No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.",
     Forbidden "forbidden" 403 "Not allowed" "The credential is good and may not do that.",
+    CrossSite "cross_site" 403 "From another site" "A browser sent it with a cookie on behalf of another site's page.",
     NotFound "not_found" 404 "Not found" "There is nothing at the path, or nothing that the caller may know of.",
     MethodNotAllowed "method_not_allowed" 405 "Method not allowed" "The path does not take this method; `Allow` names those it takes.",
     Timeout "timeout" 408 "Too slow" "The body did not arrive in time.",

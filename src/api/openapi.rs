@@ -35,6 +35,7 @@ pub fn base() -> OpenApi {
         ("revisions", "Immutable, numbered snapshots of the whole intended state."),
         ("deployments", "Bringing a revision to the nodes."),
         ("status", "What is live, what has been seen to be, and what moves."),
+        ("audit", "Who did what, when: a chain that shows what was changed in it."),
         ("operation", "Health, metrics, this document."),
     ];
     let mut components = Components::new();
@@ -95,7 +96,7 @@ fn names(mut text: String) -> String {
         text = text.replace(&format!("Elements_{element}Representation"), &format!("{element}List"));
     }
     text = text.replace("Page_EntryRepresentation", "EntryPage").replace("Page_RevisionInfo", "RevisionPage");
-    text.replace("Feed_Deployment", "DeploymentPage").replace("Feed_ChangeSet", "ChangeSetPage")
+    text.replace("Feed_Deployment", "DeploymentPage").replace("Feed_ChangeSet", "ChangeSetPage").replace("Feed_AuditRecord", "AuditPage")
 }
 
 /// What the callers of an operation must know that no handler says.
@@ -146,7 +147,7 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
         (400, true),
         (401, !public),
         (403, !public),
-        (404, path.contains('{')),
+        (404, path.contains('{') || of_the_past(path, operation)),
         (408, body),
         (409, writes),
         (410, of_the_past(path, operation)),
@@ -172,6 +173,10 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
 /// Whether it reads states that may be kept no more.
 fn of_the_past(path: &str, operation: &Value) -> bool {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
+    // The log keeps what it says of revisions that are kept no more.
+    if path.starts_with("/api/v1/audit") {
+        return false;
+    }
     path.contains("{revision}")
         || path.contains("{change_set}")
         || parameters.filter_map(|one| one["name"].as_str()).any(|name| name == "revision" || name == "change_set")

@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::browser::Origins;
 use super::idempotency::Idempotency;
 use super::representation::Digests;
 use super::stream::Streams;
@@ -30,10 +31,16 @@ pub struct Shared {
     pub streams: Streams,
     /// The OpenAPI document and its ETag.
     pub document: (Bytes, HeaderValue),
+    /// Whose pages may call this API.
+    pub origins: Origins,
 }
 
 impl ApiState {
     pub fn new(service: Service, metrics: PrometheusHandle) -> Self {
+        Self::with_origins(service, metrics, Origins::default())
+    }
+
+    pub fn with_origins(service: Service, metrics: PrometheusHandle, origins: Origins) -> Self {
         let epoch = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
         let document = super::openapi_json();
         let digest = hex(&Sha256::digest(document.as_bytes())[..8]);
@@ -47,6 +54,7 @@ impl ApiState {
             idempotency: Idempotency::default(),
             streams: Streams::default(),
             document: (document.into(), etag),
+            origins,
         }))
     }
 }

@@ -3,12 +3,14 @@
 //! their only 2 is `plan`'s: there are changes.
 
 mod apply;
+mod audit;
 mod check;
 mod client;
 mod compose;
 mod demo;
 mod diff;
 mod doctor;
+mod doors;
 mod export;
 mod failure;
 mod migrate;
@@ -73,6 +75,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Go back to an earlier revision, whole or for some objects
     Rollback(rollback::Arguments),
+    /// Show the audit log, and check that nobody changed it
+    Audit(audit::Arguments),
     /// Show what is live and what is not; exit code 1 where something is behind, refused or unproven
     Status(status::Arguments),
 }
@@ -88,6 +92,7 @@ impl Command {
             Self::Diff(arguments) => Some(&mut arguments.connection),
             Self::Rollback(arguments) => Some(&mut arguments.connection),
             Self::Status(arguments) => Some(&mut arguments.connection),
+            Self::Audit(arguments) => arguments.connection(),
             _ => return None,
         })
     }
@@ -138,6 +143,10 @@ fn run(cli: Cli, environment: Vec<(String, String)>, printer: &Printer) -> Resul
         Command::Diff(arguments) => on_runtime(diff::run(arguments, printer)),
         Command::Rollback(arguments) => on_runtime(rollback::run(arguments, printer)),
         Command::Status(arguments) => on_runtime(status::run(arguments, printer)),
+        Command::Audit(arguments) => {
+            let settings = arguments.local().then(|| settings(cli.config)).transpose()?.map(|loaded| loaded.settings);
+            on_runtime(audit::run(arguments, settings, printer))
+        }
         Command::Serve(arguments) => done(on_runtime(serve::run(settings(cli.config)?.settings, arguments, printer))),
         Command::Migrate => done(on_runtime(migrate::run(settings(cli.config)?.settings, printer))),
         // As before: settings that are wrong are told, although the demo has its own.

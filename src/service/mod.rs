@@ -18,6 +18,7 @@ use crate::domain::error::Result;
 use crate::domain::{Action, Entry, Finding, Kind, Name, Network, Principal, Revision, Snapshot};
 
 mod apply;
+mod audit;
 mod batch;
 mod change_sets;
 mod desired;
@@ -44,7 +45,8 @@ mod whole;
 mod write;
 mod writer;
 
-pub use crate::store::RevisionFilter;
+pub use crate::store::{AuditFilter, AuditRecord, RevisionFilter};
+pub use audit::{MOST_VERIFIED, Stranger};
 pub use batch::Batched;
 pub use change_sets::CommittedSet;
 pub use desired::Desired;

@@ -14,6 +14,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::domain::error::{Error, Result};
 
+mod audit;
 mod change_sets;
 mod commit;
 mod deployments;
@@ -24,8 +25,9 @@ mod proofs;
 mod revisions;
 mod tokens;
 
+pub use audit::{AuditFilter, AuditRecord};
 pub use change_sets::{NewChangeSet, StagedRow};
-pub use commit::{AuditRow, Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
+pub use commit::{Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
 pub(crate) use deployments::SAID;
 pub use lead::Lead;
 pub use load::Loaded;

@@ -76,6 +76,8 @@ async fn waiting_ends_live_refused_or_not_yet(pool: PgPool) {
         deployment.said = "no".to_owned();
         deployment.errors = vec![FieldError::new("/policies/b/mode", "refused", "no")];
         app.service.save_deployment(&deployment).await.unwrap();
+        // As the reconciler does: whoever waits hears of it then.
+        app.service.take_back(6, &deployment, [7].into()).await.unwrap().unwrap();
         deployment.id
     });
     let problem = answer.problem(422, "refused");
@@ -83,7 +85,7 @@ async fn waiting_ends_live_refused_or_not_yet(pool: PgPool) {
     assert_eq!(problem["errors"][0]["pointer"], "/policies/b/mode");
 
     let status = app.get("/api/v1/status").await.is(200).json();
-    assert_eq!((&status["head"], &status["live"], &status["current"]), (&json!(7), &json!(6), &json!(false)));
+    assert_eq!((&status["head"], &status["live"], &status["current"]), (&json!(8), &json!(6), &json!(false)));
     assert_eq!(status["refused"][0]["revision"], 7);
     let states = app.get("/api/v1/deployments?state=live&state=refused&limit=1").await.is(200).json();
     assert_eq!(states["items"][0]["state"], "refused");
@@ -151,7 +153,7 @@ async fn a_server_ends_though_a_stream_is_open(pool: PgPool) {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async move { drop(stopped.await) };
-    let server = tokio::spawn(crate::api::serve(listener, app.router.clone(), app.state.stop.clone(), shutdown));
+    let server = tokio::spawn(crate::api::serve(listener, app.router.clone(), None, app.state.stop.clone(), shutdown));
     let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
     client.write_all(request.as_bytes()).await.unwrap();

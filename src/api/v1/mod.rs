@@ -1,5 +1,6 @@
 //! `/api/v1`.
 
+pub mod audit;
 pub mod batch;
 pub mod change_sets;
 pub mod crud;
