@@ -13,9 +13,8 @@ async fn the_log_is_listed_searched_streamed_and_verified(pool: PgPool) {
     let app = app(&pool).await;
     app.furnish().await;
     let long = "x".repeat(400);
-    let rules: Vec<Value> = (0..12)
-        .map(|n| json!({"id": 190_001 + n, "seclang": format!("SecAction \"phase:1,pass,nolog,msg:'{long}'\"")}))
-        .collect();
+    let rules: Vec<Value> =
+        (0..12).map(|n| json!({"id": 190_001 + n, "seclang": format!("SecAction \"phase:1,pass,nolog,msg:'{long}'\"")})).collect();
     app.put("/api/v1/policies/big", None, json!({"custom_rules": rules})).await.is(201);
 
     let page = app.get("/api/v1/audit?limit=3").await.is(200).json();
