@@ -90,6 +90,16 @@ pub enum Origin {
     TakeBack { revisions: Vec<Revision>, deployment: Uuid },
 }
 
+impl Origin {
+    /// The revisions that it takes back, if that is what it does.
+    pub fn taken_back(&self) -> Option<&[Revision]> {
+        match self {
+            Self::TakeBack { revisions, .. } => Some(revisions),
+            Self::Write | Self::ChangeSet { .. } | Self::Rollback { .. } => None,
+        }
+    }
+}
+
 /// A revision as the API shows it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RevisionInfo {

@@ -175,6 +175,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
                     self.live = Some(Live { revision, bundle, next_expiry });
                 }
                 self.refused = None;
+                self.refusals = 0;
                 self.retrying = None;
                 self.settled();
             }
@@ -182,6 +183,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
                 let kept = self.live.as_ref().map(|live| live.revision);
                 tracing::error!(revision, said, kept, "reconcile.refused: the last good state stays; the next write is tried");
                 self.refused = Some(revision);
+                self.refusals += 1;
                 self.retrying = None;
                 self.settled();
                 // What is kept must be known, to be watched over.

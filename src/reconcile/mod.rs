@@ -82,6 +82,8 @@ struct Reconciler<J, E> {
     last_good: Option<Revision>,
     /// The head that an engine said no to. It is not tried again: the next write is.
     refused: Option<Revision>,
+    /// How many were, one after the other.
+    refusals: u32,
     /// A deployment that is being retried.
     retrying: Option<Deployment>,
     backoff: Duration,
@@ -101,6 +103,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             live: None,
             last_good: None,
             refused: None,
+            refusals: 0,
             retrying: None,
             backoff: FIRST_BACKOFF,
             not_before: None,

@@ -11,9 +11,10 @@ use crate::domain::error::Result;
 use crate::service::Blame;
 
 impl<J: Journal, E: Engines> Reconciler<J, E> {
-    /// After a refusal of the head. A newer head is tried first: it may be what mends it.
+    /// After a refusal of the head. A newer head is tried first: it may be what mends it. Once: with writes without end there is always a newer
+    /// one, and what builds on the refused content since is merged like anything else.
     pub(super) async fn take_back(&mut self, refused: &Deployment) {
-        if self.journal.watch_head().borrow().revision != refused.revision {
+        if self.refusals <= 1 && self.journal.watch_head().borrow().revision != refused.revision {
             return;
         }
         match self.try_take_back(refused).await {

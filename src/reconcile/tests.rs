@@ -386,6 +386,26 @@ async fn a_newer_write_is_tried_before_anything_is_taken_back() {
 }
 
 #[tokio::test]
+async fn writes_without_end_do_not_keep_what_is_refused() {
+    let (journal, engines) = (Remembered::new(1), Obedient::new());
+    *journal.blame.lock().unwrap() = Some(Blame::Revisions([2].into()));
+    let running = Running::start(&journal, &engines);
+    until("the first", || journal.story() == ["1 live"]).await;
+    *engines.slow.lock().unwrap() = Duration::from_millis(30);
+    (0..1000).for_each(|_| engines.then(refusal()));
+    for revision in 2..100 {
+        journal.write(revision);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if !journal.taken_back.lock().unwrap().is_empty() {
+            break;
+        }
+    }
+    assert_eq!(journal.taken_back.lock().unwrap().first(), Some(&vec![2]), "{:?}", journal.story());
+    assert!(journal.story().len() > 2, "but a newer one was tried once: {:?}", journal.story());
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_away_is_tried_again_and_later_revisions_join() {
     let (journal, engines) = (Remembered::new(1), Obedient::new());
     engines.then(away());

@@ -171,7 +171,7 @@ impl Service {
             |change: super::apply::Change| Staged::between(change.kind, &change.name, change.before.as_ref(), change.after.as_ref());
         let staged: Vec<Staged> = changes.into_iter().map(between).collect();
         let change_set = ChangeSet { base: head.revision, state: ChangeSetState::Open, ..view.change_set.clone() };
-        let view = View::new(change_set, head, staged, BTreeMap::new());
+        let view = View::new(change_set, head, staged, BTreeMap::new(), None);
         Ok(self.stage_objects(&view, view.staged.clone(), true).await?.change_set.clone())
     }
 
@@ -195,14 +195,18 @@ impl Service {
         let work = Arc::new(Work::Staged(view.staged.clone()));
         let (done, findings) = self.commit(caller, work, about, plan_digest).await.map_err(plan::unmade)?;
         self.inner.views.forget(id);
+        let committed =
+            |revision| ChangeSet { state: ChangeSetState::Committed, revision: Some(revision), refusal: None, ..view.change_set.clone() };
         let change_set = if done.changed {
-            let change_set = self.change_set(caller, id).await?;
+            // It is committed, also where it cannot be read just now.
+            let change_set = self.change_set(caller, id).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, change_set = %id, "a change set was committed and cannot be read");
+                ChangeSet { version: view.change_set.version + 1, updated_at: micros(self.now()), ..committed(done.revision) }
+            });
             self.told(&change_set);
             change_set
         } else {
-            let head = done.snapshot.revision;
-            let committed = ChangeSet { state: ChangeSetState::Committed, revision: Some(head), refusal: None, ..view.change_set.clone() };
-            self.save(committed, &[], &[], false).await?
+            self.save(committed(done.snapshot.revision), &[], &[], false).await?
         };
         Ok(CommittedSet { revision: change_set.revision.unwrap_or(done.revision), change_set, changed: done.changed, findings })
     }
@@ -239,7 +243,7 @@ impl Service {
         change_set.counts = ChangeCounts::default();
         kept.iter().for_each(|one| change_set.counts.add(one.change()));
         let change_set = self.save(change_set, &rows, &unstaged, all).await?;
-        let view = Arc::new(View::new(change_set, Arc::clone(&view.base), kept, versions));
+        let view = Arc::new(View::new(change_set, Arc::clone(&view.base), kept, versions, Some(view)));
         self.inner.views.keep(&view);
         Ok(view)
     }
@@ -275,7 +279,7 @@ impl Service {
     }
 
     /// Tells its owner, and nobody else.
-    fn told(&self, change_set: &ChangeSet) {
+    pub(super) fn told(&self, change_set: &ChangeSet) {
         let news = serde_json::to_value(change_set).unwrap_or_default();
         self.inner.shared.stream.emit_to(Some(change_set.owner.clone()), "change_sets", news);
     }

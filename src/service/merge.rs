@@ -123,6 +123,15 @@ fn spec(current: Option<&Object>, staged: &Staged) -> Result<Option<Spec>, Unfit
         return Ok(mine());
     }
     let base = staged.base.as_ref().map(Object::spec);
+    // A list is its entries, too: it does not go where somebody changed some.
+    let kept = match (&staged.spec, current) {
+        (None, Some(current)) => !same_entries(staged.base.as_ref(), current),
+        (Some(_), None) => staged.base.is_some() && !(staged.added.is_empty() && staged.removed.is_empty()),
+        _ => false,
+    };
+    if kept {
+        return Err(Unfit::Conflicts(vec![whole_object(base.as_ref(), staged, current)]));
+    }
     if base == theirs() {
         return Ok(mine());
     }
@@ -140,15 +149,26 @@ fn spec(current: Option<&Object>, staged: &Staged) -> Result<Option<Spec>, Unfit
     }
 }
 
+fn same_entries(base: Option<&Object>, current: &Object) -> bool {
+    match (base, current) {
+        (Some(Object::IpList(base)), Object::IpList(current)) => base.entries == current.entries,
+        _ => true,
+    }
+}
+
 /// One side deleted or created what the other changed or created.
 fn whole_object(base: Option<&Spec>, staged: &Staged, current: Option<&Object>) -> Conflict {
     let (base, yours, theirs) = (base.map(Spec::value), staged.spec.as_ref().map(Spec::value), current.map(Object::value));
     let there = yours.as_ref().or(theirs.as_ref()).unwrap_or(&Value::Null);
+    let mut fields = differing(base.as_ref().unwrap_or(&Value::Null), there);
+    if fields.is_empty() && staged.kind == Kind::IpList {
+        fields.push("/entries".to_owned());
+    }
     Conflict {
         kind: staged.kind,
         name: staged.name.clone(),
         element: String::new(),
-        fields: differing(base.as_ref().unwrap_or(&Value::Null), there),
+        fields,
         base,
         yours,
         theirs,
@@ -269,7 +289,8 @@ fn by_key(keyed: Keyed, array: &Value) -> BTreeMap<String, &Value> {
     array.as_array().into_iter().flatten().filter_map(|item| Some((key_of(keyed, item)?, item))).collect()
 }
 
-/// All keys in the order of the side that changed it, with what the other added behind; None where both changed it in different ways.
+/// All keys in the order of the side that changed it; what the other added is behind what it was put behind. None where both changed it in
+/// different ways.
 fn ordered([base, mine, theirs]: &[Vec<String>; 3]) -> Option<Vec<&String>> {
     // What one side added or deleted is no other order.
     let common = |side: &'_ [String], other: &'_ [String]| side.iter().filter(|key| other.contains(key)).cloned().collect::<Vec<_>>();
@@ -280,7 +301,18 @@ fn ordered([base, mine, theirs]: &[Vec<String>; 3]) -> Option<Vec<&String>> {
         (true, true) if common(mine, theirs) == common(theirs, mine) => (mine, theirs),
         (true, true) => return None,
     };
-    Some(first.iter().chain(second.iter().filter(|key| !first.contains(key))).collect())
+    let mut keys: Vec<&String> = first.iter().collect();
+    let mut behind = 0;
+    for key in second {
+        behind = match keys.iter().position(|known| *known == key) {
+            Some(known) => known,
+            None => {
+                keys.insert(behind, key);
+                behind
+            }
+        } + 1;
+    }
+    Some(keys)
 }
 
 fn merge_entries(before: Option<Object>, change: Option<Change>, staged: &Staged, next: Next<'_>) -> Result<Option<Change>, Unfit> {

@@ -101,14 +101,13 @@ impl Service {
         objects: &[ObjectRef],
     ) -> Result<Vec<Staged>> {
         let target = self.snapshot_at(caller, revision).await?;
-        let wanted: Vec<(Kind, Name)> = if objects.is_empty() {
-            let mut names: Vec<_> = desired::all(&target).chain(desired::all(head)).map(|(kind, name)| (kind, name.clone())).collect();
-            names.sort();
-            names.dedup();
-            names
+        let mut wanted: Vec<(Kind, Name)> = if objects.is_empty() {
+            desired::all(&target).chain(desired::all(head)).map(|(kind, name)| (kind, name.clone())).collect()
         } else {
             objects.iter().cloned().map(ObjectRef::into_parts).collect()
         };
+        wanted.sort();
+        wanted.dedup();
         let mut staged = Vec::new();
         for (kind, name) in wanted {
             let (now, then) = (Object::find(head, kind, &name), Object::find(&target, kind, &name));

@@ -83,13 +83,21 @@ impl Service {
         if number < 0 || number > head.revision {
             return Err(absent("revision", number));
         }
+        self.kept(number)?;
+        let snapshot = self.inner.store.snapshot_at(number).await?;
+        // Read while it was deleted, it may lack something.
+        self.kept(number)?;
+        Ok(Arc::new(snapshot))
+    }
+
+    fn kept(&self, number: Revision) -> Result<()> {
         let first_kept = self.inner.shared.first_kept.load(Ordering::Relaxed);
-        if number < first_kept {
-            return Err(Error::Gone(format!(
-                "what revision {number} was is kept no more: revision {first_kept} is the oldest (`database.history_days`)"
-            )));
+        if number >= first_kept {
+            return Ok(());
         }
-        self.inner.store.snapshot_at(number).await.map(Arc::new)
+        Err(Error::Gone(format!(
+            "what revision {number} was is kept no more: revision {first_kept} is the oldest (`database.history_days`)"
+        )))
     }
 
     /// The files that a node would get for a revision, rendered anew as of the time of its commit: path -> text.
@@ -115,10 +123,11 @@ impl Service {
     /// Deletes what was over before `before`, but nothing that is live or referred to.
     pub async fn prune_history(&self, before: OffsetDateTime) -> Result<()> {
         let live = self.watch_live().borrow().live;
-        let pruned = self.inner.store.prune(before, live).await?;
-        self.inner.shared.first_kept.fetch_max(pruned.first_kept, Ordering::Relaxed);
-        if pruned.rows > 0 {
-            tracing::info!(rows = pruned.rows, first_kept = pruned.first_kept, "service.history_pruned");
+        let first_kept = self.inner.store.keep_from(before, live).await?;
+        self.inner.shared.first_kept.fetch_max(first_kept, Ordering::Relaxed);
+        let rows = self.inner.store.prune(before, first_kept).await?;
+        if rows > 0 {
+            tracing::info!(rows, first_kept, "service.history_pruned");
         }
         Ok(())
     }

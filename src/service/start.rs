@@ -1,6 +1,6 @@
 //! Coming up: the lead, the head, what was live.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -22,9 +22,10 @@ use super::writer::{QUEUE, Request, Writer};
 use super::{LiveState, Service};
 use crate::compile::NodeSettings;
 use crate::dataplane::EngineStatus;
+use crate::domain::deployment::Deployment;
 use crate::domain::error::{Error, Result};
 use crate::domain::proof::{Proof, ProofState};
-use crate::domain::{Name, Snapshot};
+use crate::domain::{Name, Revision, Snapshot};
 use crate::store::{Lead, Store};
 use crate::telemetry::clock::Clock;
 
@@ -200,10 +201,17 @@ async fn live_state(store: &Store) -> Result<LiveState> {
     for deployment in &known {
         state.note(deployment);
     }
+    state.taken_back = taken_back(store).await?;
+    Ok(state)
+}
+
+/// Revisions that were taken back, and the deployments that refused them.
+pub(super) async fn taken_back(store: &Store) -> Result<BTreeMap<Revision, Arc<Deployment>>> {
+    let mut found = BTreeMap::new();
     for (revisions, id) in store.taken_back(100).await? {
         if let Some(deployment) = store.deployment(id).await?.map(Arc::new) {
-            state.taken_back.extend(revisions.into_iter().map(|revision| (revision, Arc::clone(&deployment))));
+            found.extend(revisions.into_iter().map(|revision| (revision, Arc::clone(&deployment))));
         }
     }
-    Ok(state)
+    Ok(found)
 }

@@ -18,7 +18,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::diff::ChangeCounts;
 use crate::domain::error::{Error, FieldError, Result};
 use crate::domain::revision::{Origin, RevisionInfo};
-use crate::domain::{Kind, Name, Principal, Revision, Snapshot};
+use crate::domain::{Hostname, Kind, Name, Principal, Revision, Snapshot};
 use crate::store::{self, NewChangeSet};
 
 /// Whose fault a refusal is, as far as its errors say.
@@ -43,7 +43,14 @@ fn object_of(pointer: &str) -> Option<Key> {
 
 /// What was written by somebody, not by the system taking something back.
 fn written(info: &RevisionInfo) -> bool {
-    !matches!(info.origin, Origin::TakeBack { .. })
+    info.origin.taken_back().is_none()
+}
+
+/// Without what a take-back among them has undone: what is left of it is with its author already.
+fn not_undone(mut infos: Vec<RevisionInfo>) -> Vec<RevisionInfo> {
+    let undone: BTreeSet<Revision> = infos.iter().filter_map(|info| info.origin.taken_back()).flatten().copied().collect();
+    infos.retain(|info| !undone.contains(&info.number));
+    infos
 }
 
 fn touches<'i>(infos: &'i [RevisionInfo], keys: &'i BTreeSet<Key>) -> impl Iterator<Item = Revision> + 'i {
@@ -81,8 +88,9 @@ impl Service {
     /// meanwhile, or nothing is left to take back: then the newest revision is to be tried as it is.
     pub async fn take_back(&self, live: Revision, refused: &Deployment, guilty: BTreeSet<Revision>) -> Result<Option<Revision>> {
         let head = self.state_at(refused.revision).await?;
-        let infos = self.inner.store.revisions_between(live, refused.revision).await?;
+        let infos = not_undone(self.inner.store.revisions_between(live, refused.revision).await?);
         let everything = || infos.iter().filter(|info| written(info)).map(|info| info.number).collect::<BTreeSet<_>>();
+        let guilty: BTreeSet<Revision> = everything().intersection(&guilty).copied().collect();
         let guilty = if guilty.is_empty() { everything() } else { guilty };
         let mut restored = self.restore(&head, &infos, guilty).await?;
         if !restored.sound || restored.staged.is_empty() {
@@ -97,12 +105,13 @@ impl Service {
         let about = About {
             message: format!("takes back revision{many} {}: refused", store::text(&numbers.join(", "), 1000)),
             origin: Origin::TakeBack { revisions: restored.guilty.iter().copied().collect(), deployment: refused.id },
-            refused: change_sets,
+            refused: change_sets.clone(),
         };
         let made = self.commit_unjudged(restored.staged, about).await?;
         if let Some(revision) = made {
             tracing::warn!(revision, taken_back = numbers.join(","), deployment = %refused.id, "service.take_back");
             self.note_taken_back(&restored.guilty, refused);
+            change_sets.iter().for_each(|left| self.told(&left.change_set));
         }
         Ok(made)
     }
@@ -229,6 +238,8 @@ fn between((kind, name): &Key, from: &Snapshot, to: &Snapshot) -> Staged {
 fn clashing(head: &Snapshot, staged: &[Staged]) -> BTreeSet<Key> {
     let restored: BTreeMap<(Kind, &Name), bool> = staged.iter().map(|one| ((one.kind, &one.name), one.spec.is_some())).collect();
     let mut found = BTreeSet::new();
+    // Each goes back to a time of its own: there both may have had the hostname.
+    let mut claimed: BTreeMap<&Hostname, &Name> = BTreeMap::new();
     for one in staged {
         match &one.spec {
             None => {
@@ -242,6 +253,11 @@ fn clashing(head: &Snapshot, staged: &[Staged]) -> BTreeSet<Key> {
                 );
             }
             Some(super::object::Spec::Vhost(vhost)) => {
+                for hostname in &vhost.hostnames {
+                    if let Some(other) = claimed.insert(hostname, &one.name) {
+                        found.extend([other, &one.name].map(|name| (Kind::Vhost, name.clone())));
+                    }
+                }
                 let owners = vhost.hostnames.iter().filter_map(|hostname| head.vhost_of(hostname));
                 let others = owners.filter(|owner| **owner != one.name && !restored.contains_key(&(Kind::Vhost, *owner)));
                 found.extend(others.map(|owner| (Kind::Vhost, owner.clone())));

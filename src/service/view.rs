@@ -10,7 +10,7 @@ use super::apply::Next;
 use super::merge::{Staged, merge};
 use super::object::{Object, Spec};
 use super::write::provisional;
-use super::{Caller, Service, whole};
+use super::{Caller, Service};
 use crate::domain::change_set::ChangeSet;
 use crate::domain::error::{Error, Result};
 use crate::domain::{Kind, Name, Revision, Snapshot};
@@ -27,8 +27,15 @@ pub struct View {
 }
 
 impl View {
-    pub fn new(change_set: ChangeSet, base: Arc<Snapshot>, staged: Vec<Staged>, versions: BTreeMap<(Kind, Name), i64>) -> Self {
-        let snapshot = if staged.is_empty() { Arc::clone(&base) } else { Arc::new(seen(&change_set, &base, &staged, &versions)) };
+    /// `before` is the same change set as it was, if that is at hand.
+    pub fn new(
+        change_set: ChangeSet,
+        base: Arc<Snapshot>,
+        staged: Vec<Staged>,
+        versions: BTreeMap<(Kind, Name), i64>,
+        before: Option<&Self>,
+    ) -> Self {
+        let snapshot = if staged.is_empty() { Arc::clone(&base) } else { Arc::new(seen(&change_set, &base, &staged, &versions, before)) };
         Self { change_set, base, staged, versions, snapshot }
     }
 
@@ -38,19 +45,36 @@ impl View {
     }
 }
 
-fn seen(change_set: &ChangeSet, base: &Snapshot, staged: &[Staged], versions: &BTreeMap<(Kind, Name), i64>) -> Snapshot {
-    let fresh = provisional(base);
+fn seen(
+    change_set: &ChangeSet,
+    base: &Arc<Snapshot>,
+    staged: &[Staged],
+    versions: &BTreeMap<(Kind, Name), i64>,
+    before: Option<&View>,
+) -> Snapshot {
+    let before = before.filter(|before| Arc::ptr_eq(&before.base, base));
+    let fresh = provisional(before.map_or(base, |before| &before.snapshot));
     let now: OffsetDateTime = change_set.updated_at;
-    let mut changes = Vec::with_capacity(staged.len());
+    let mut objects = Vec::with_capacity(staged.len());
     for one in staged {
-        let version = versions.get(&(one.kind, one.name.clone())).copied().unwrap_or(change_set.version);
+        let key = (one.kind, one.name.clone());
+        let version = versions.get(&key).copied().unwrap_or(change_set.version);
+        // What was staged before is seen already: of a large list it is much to do.
+        if let Some(before) = before.filter(|before| before.versions.get(&key) == Some(&version)) {
+            objects.push((one, Object::find(&before.snapshot, one.kind, &one.name)));
+            continue;
+        }
         // On its own base nothing has moved.
-        if let Ok(change) = merge(base, std::slice::from_ref(one), Next { revision: -version, now, fresh: &fresh }) {
-            changes.extend(change);
+        if let Ok(changes) = merge(base, std::slice::from_ref(one), Next { revision: -version, now, fresh: &fresh }) {
+            objects.extend(changes.into_iter().map(|change| (one, change.after)));
         }
     }
-    let mut snapshot = base.clone();
-    whole::put(&mut snapshot, &changes);
+    let mut snapshot = Snapshot::clone(base);
+    // All that goes or changes first: a hostname may move from one vhost to another.
+    for (one, _) in &objects {
+        Object::remove(&mut snapshot, one.kind, &one.name);
+    }
+    objects.into_iter().filter_map(|(_, object)| object).for_each(|object| object.put(&mut snapshot));
     snapshot
 }
 
@@ -163,7 +187,7 @@ impl Service {
         let view = tokio::task::spawn_blocking(move || {
             let versions = rows.iter().map(|row| ((row.kind, row.name.clone()), row.version)).collect();
             let staged = rows.into_iter().map(|row| staged(row, &base)).collect::<Result<Vec<_>>>()?;
-            Ok::<_, Error>(Arc::new(View::new(change_set, base, staged, versions)))
+            Ok::<_, Error>(Arc::new(View::new(change_set, base, staged, versions, None)))
         })
         .await
         .map_err(Error::internal)??;

@@ -23,7 +23,7 @@ use super::merge::{Staged, Unfit, merge};
 use super::object::Object;
 use super::rows::{Rows, event};
 use super::whole::{self, Fault};
-use super::{Caller, Precondition, Shared};
+use super::{Caller, Precondition, Shared, start};
 use crate::domain::diff::Conflict;
 use crate::domain::error::{Error, Result};
 use crate::domain::revision::Origin;
@@ -231,10 +231,9 @@ impl Writer {
             return true;
         }
         let Ok(Some(lead)) = self.store.take_lead().await else { return false };
-        match self.store.load_head().await {
-            Ok(loaded) => {
+        match self.reload().await {
+            Ok(()) => {
                 self.lead = Some(lead);
-                self.adopt(loaded);
                 self.shared.set_leads(true);
                 tracing::info!(revision = self.head.revision, "the lead is regained");
                 true
@@ -247,14 +246,20 @@ impl Writer {
         }
     }
 
-    fn adopt(&mut self, loaded: Loaded) {
-        let Loaded { snapshot, digest, numbers } = loaded;
+    /// Shows what the database has, where it is something else. What was taken back meanwhile is known before: it never was in force.
+    async fn reload(&mut self) -> Result<()> {
+        let Loaded { snapshot, digest, numbers } = self.store.load_head().await?;
         let changed = digest != self.digest;
+        if changed {
+            let taken_back = start::taken_back(&self.store).await?;
+            self.shared.live.send_modify(|live| Arc::make_mut(live).taken_back.extend(taken_back));
+        }
         self.digest = digest;
         self.numbers = numbers;
         if changed {
             self.show(Arc::new(snapshot));
         }
+        Ok(())
     }
 
     fn show(&mut self, head: Arc<Snapshot>) {
@@ -309,9 +314,8 @@ impl Writer {
                 }
                 Ok(false) => {
                     tracing::error!("somebody else wrote to the database: the head is loaded anew");
-                    match self.store.load_head().await {
-                        Ok(loaded) => self.adopt(loaded),
-                        Err(_) => self.lose(),
+                    if self.reload().await.is_err() {
+                        self.lose();
                     }
                 }
                 Err(error) => return self.find_out(requests, plan, error).await,

@@ -6,28 +6,16 @@ use super::{Store, failed};
 use crate::domain::Revision;
 use crate::domain::error::Result;
 
-/// What pruning deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pruned {
-    /// The first revision whose state can still be made.
-    pub first_kept: Revision,
-    /// Versions of objects, and entries of IP lists.
-    pub rows: u64,
-}
-
 impl Store {
     /// The first revision whose state can still be made.
     pub async fn first_kept(&self) -> Result<Revision> {
         sqlx::query_scalar!("select first_kept from revision_head").fetch_one(&self.pool).await.map_err(failed("reading retention"))
     }
 
-    /// Deletes what ended before `before`, up to `live` at most.
-    pub async fn prune(&self, before: OffsetDateTime, live: Revision) -> Result<Pruned> {
-        let context = "pruning history";
-        let mut tx = self.pool.begin().await.map_err(failed(context))?;
-        // A hundred thousand rows are more than a request would wait for.
-        sqlx::query!("set local statement_timeout = '10min'").execute(&mut *tx).await.map_err(failed(context))?;
-        let first_kept = sqlx::query_scalar!(
+    /// Says what is kept from now on: what `before` was not over, what is live and what change sets begin from. By itself, so that nobody reads
+    /// what is about to be deleted, and no commit waits for the deletion.
+    pub async fn keep_from(&self, before: OffsetDateTime, live: Revision) -> Result<Revision> {
+        sqlx::query_scalar!(
             r#"update revision_head set first_kept = greatest(first_kept, least(
                    (select coalesce(min(number), (select number from revision_head)) from revisions where created_at >= $1),
                    $2,
@@ -36,9 +24,17 @@ impl Store {
             before,
             live
         )
-        .fetch_one(&mut *tx)
+        .fetch_one(&self.pool)
         .await
-        .map_err(failed(context))?;
+        .map_err(failed("saying what is kept"))
+    }
+
+    /// Deletes what is kept no more. How many versions of objects and entries of IP lists that were.
+    pub async fn prune(&self, before: OffsetDateTime, first_kept: Revision) -> Result<u64> {
+        let context = "pruning history";
+        let mut tx = self.pool.begin().await.map_err(failed(context))?;
+        // A hundred thousand rows are more than a request would wait for.
+        sqlx::query!("set local statement_timeout = '10min'").execute(&mut *tx).await.map_err(failed(context))?;
         let deleted = async {
             let versions = sqlx::query!("delete from object_versions where to_revision <= $1", first_kept).execute(&mut *tx).await?;
             let entries = sqlx::query!("delete from list_entries where to_revision <= $1", first_kept).execute(&mut *tx).await?;
@@ -51,6 +47,6 @@ impl Store {
         };
         let rows = deleted.await.map_err(failed(context))?;
         tx.commit().await.map_err(failed(context))?;
-        Ok(Pruned { first_kept, rows })
+        Ok(rows)
     }
 }

@@ -23,6 +23,12 @@ async fn elements_are_resources_of_their_own(pool: PgPool) {
             json!({"address": "192.0.2.11", "port": 8080, "backup": true}),
             json!({"weight": 50}),
         ),
+        (
+            "/api/v1/vhosts/shop",
+            "/api/v1/vhosts/shop/paths/%2Fapi%2F",
+            json!({"policy": "shop", "websocket": true}),
+            json!({"websocket": false}),
+        ),
     ] {
         let (collection, key) = path.rsplit_once('/').unwrap();
         app.get(path).await.problem(404, "not_found");

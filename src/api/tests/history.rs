@@ -76,8 +76,7 @@ async fn waiting_ends_live_refused_or_not_yet(pool: PgPool) {
         deployment.said = "no".to_owned();
         deployment.errors = vec![FieldError::new("/policies/b/mode", "refused", "no")];
         app.service.save_deployment(&deployment).await.unwrap();
-        // As the reconciler does: whoever waits hears of it then.
-        app.service.take_back(6, &deployment, [7].into()).await.unwrap().unwrap();
+        app.service.take_back(6, &deployment, [7].into()).await.unwrap();
         deployment.id
     });
     let problem = answer.problem(422, "refused");

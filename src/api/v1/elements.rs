@@ -160,7 +160,9 @@ pub async fn put<E: Element>(state: &ApiState, write: &Write, owner: &str, key: 
     let name = owner_name(owner)?;
     let operation = Operation::PutElement { keyed: E::KEYED, owner: name.clone(), key: key.clone(), value };
     let committed = commit::<E>(state, write, &name, &key, operation).await?;
-    let location = format!("/api/v1/{}/{name}/{}/{key}", E::Owner::COLLECTION, E::COLLECTION);
+    // Of all that keys may have, only this is no part of a segment.
+    let segment = key.replace('/', "%2F");
+    let location = format!("/api/v1/{}/{name}/{}/{segment}", E::Owner::COLLECTION, E::COLLECTION);
     answer::<E>(&committed, &name, &key, committed.status_of_put(), Some(&location))
 }
 

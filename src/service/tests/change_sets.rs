@@ -420,7 +420,7 @@ async fn what_is_live_or_referred_to_is_kept(_: sqlx::postgres::PgPoolOptions, o
     house.service.prune_history(now).await.unwrap();
     assert_eq!(first_kept(&house).await, 5, "a change set begins there");
     let titled = |snapshot: &Snapshot| snapshot.policies["base"].spec.title.to_string();
-    assert_eq!(titled(&*house.service.snapshot_at(&caller(), 7).await.unwrap()), "t4");
+    assert_eq!(titled(&house.service.snapshot_at(&caller(), 7).await.unwrap()), "t4");
     house.service.discard_change_set(&caller(), old).await.unwrap();
     house.service.prune_history(OffsetDateTime::UNIX_EPOCH).await.unwrap();
     assert_eq!(first_kept(&house).await, 5, "nothing is as old as that");
@@ -428,9 +428,106 @@ async fn what_is_live_or_referred_to_is_kept(_: sqlx::postgres::PgPoolOptions, o
     assert_eq!(first_kept(&house).await, 9, "what is live stays");
     assert!(matches!(house.service.change_set(&caller(), old).await, Err(Error::NotFound { .. })));
     let house = house.restart().await;
-    assert_eq!((first_kept(&house).await, titled(&*house.service.snapshot_at(&caller(), 9).await.unwrap())), (9, "t6".to_owned()));
+    assert_eq!((first_kept(&house).await, titled(&house.service.snapshot_at(&caller(), 9).await.unwrap())), (9, "t6".to_owned()));
     assert_eq!(told(&house.service.head()), before);
     let (page, total) = house.service.revisions(&caller(), None, &Default::default(), 50).await.unwrap();
     assert_eq!((page.len(), total, page[11].number), (12, 12, 1), "who did what, when and why is kept");
+    house.service.close().await;
+}
+
+#[sqlx::test]
+async fn entries_that_others_changed_are_not_lost_with_their_list(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::new(options).await;
+    house.put(Kind::IpList, "monitoring", json!({"title": "t"})).await;
+    house.write(entries(&["192.0.2.0/24"], &[]).0, Precondition::None).await.unwrap();
+    let told = |found: &[Conflict]| found.iter().map(|c| (c.element.clone(), c.fields.join(" "), c.yours.is_some())).collect::<Vec<_>>();
+    // I delete what somebody else has added to.
+    let mine = house.staged(vec![delete(Kind::IpList, "monitoring")]).await;
+    house.write(entries(&["10.0.0.0/8"], &[]).0, Precondition::None).await.unwrap();
+    assert_eq!(told(&conflicts(house.commit(mine).await)), [(String::new(), "/entries".to_owned(), false)]);
+    // I add to what somebody else has deleted.
+    let mine = house.staged(vec![entries(&["203.0.113.0/24"], &[])]).await;
+    house.delete(Kind::IpList, "monitoring").await.unwrap();
+    assert_eq!(told(&conflicts(house.commit(mine).await)), [(String::new(), "/entries".to_owned(), true)]);
+    // One that is there anew, and the same, can take them: its entries are merged one by one.
+    house.put(Kind::IpList, "monitoring", json!({"title": "t"})).await;
+    house.commit(mine).await.unwrap();
+    let networks: Vec<String> = house.service.head().ip_lists["monitoring"].entries.keys().map(ToString::to_string).collect();
+    assert_eq!(networks, ["203.0.113.0/24"]);
+    // Both delete it: nothing to say.
+    let mine = house.staged(vec![delete(Kind::IpList, "monitoring")]).await;
+    house.delete(Kind::IpList, "monitoring").await.unwrap();
+    assert!(!house.service.commit_change_set(&caller(), mine, None, None).await.unwrap().changed);
+    house.service.close().await;
+}
+
+#[sqlx::test]
+async fn what_was_staged_before_is_not_worked_out_again(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::new(options).await;
+    house.furnish().await;
+    house.put(Kind::IpList, "monitoring", json!({})).await;
+    let id = house.staged(vec![entries(&["10.0.0.0/8"], &[]), put(Kind::Policy, "new", json!({}))]).await;
+    let before = house.service.snapshot_of_change_set(&caller(), id).await.unwrap();
+    let stage = async |one: (Operation, Precondition)| house.service.stage(&caller(), id, one.0, one.1).await.unwrap();
+    stage(patch(Kind::Vhost, "shop", json!({"title": "t"}))).await;
+    stage(put(Kind::Policy, "newer", json!({}))).await;
+    let after = house.service.snapshot_of_change_set(&caller(), id).await.unwrap();
+    // Of a list of 200,000 that would take longer than all else.
+    assert!(Arc::ptr_eq(&before.ip_lists["monitoring"], &after.ip_lists["monitoring"]));
+    assert_eq!((after.policies.len(), after.vhosts["shop"].spec.title.as_str()), (3, "t"));
+    assert_ne!(after.policies["new"].number, after.policies["newer"].number);
+    // What is as the base again is the base's.
+    stage(patch(Kind::Vhost, "shop", json!({"title": ""}))).await;
+    let after = house.service.snapshot_of_change_set(&caller(), id).await.unwrap();
+    assert!(Arc::ptr_eq(&after.vhosts["shop"], &house.service.head().vhosts["shop"]));
+    house.service.close().await;
+}
+
+#[sqlx::test]
+async fn what_is_committed_is_said_to_be_though_it_cannot_be_read(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    use sqlx::Connection;
+    let house = House::new(options.clone()).await;
+    house.furnish().await;
+    let id = house.staged(vec![patch(Kind::Policy, "base", json!({"mode": "off"}))]).await;
+    // As where the database goes away behind the commit: the row is not found any more.
+    let mut other = sqlx::PgConnection::connect_with(&options).await.unwrap();
+    for statement in [
+        "create function away() returns trigger language plpgsql as 'begin new.owner := ''away''; return new; end'",
+        "create trigger away before update on change_sets for each row when (new.state = 'committed') execute function away()",
+    ] {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
+    let committed = house.service.commit_change_set(&caller(), id, None, None).await.unwrap();
+    assert_eq!((committed.revision, committed.change_set.revision, committed.change_set.state), (3, Some(3), ChangeSetState::Committed));
+    assert_eq!((committed.change_set.version, house.service.head().revision), (3, 3));
+    house.service.close().await;
+}
+
+#[sqlx::test]
+async fn pruning_holds_up_no_write_and_no_reader_sees_half_of_it(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    use std::time::Duration;
+
+    use crate::domain::deployment::DeploymentState;
+    use sqlx::Connection;
+    let house = House::new(options.clone()).await;
+    house.furnish().await;
+    for n in 0..5 {
+        house.patch(Kind::Policy, "base", json!({"title": format!("t{n}")})).await.unwrap();
+    }
+    let deployment = house.service.open_deployment(7).await.unwrap();
+    super::live::end(&house, deployment, DeploymentState::Live).await;
+    // Deleting takes long.
+    let mut other = sqlx::PgConnection::connect_with(&options).await.unwrap();
+    let mut held = other.begin().await.unwrap();
+    sqlx::query("select * from object_versions for update").execute(&mut *held).await.unwrap();
+    let (service, now) = (house.service.clone(), house.service.now() + time::Duration::hours(1));
+    let pruning = tokio::spawn(async move { service.prune_history(now).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(matches!(house.service.snapshot_at(&caller(), 4).await, Err(Error::Gone(_))), "what is about to go is gone already");
+    let written =
+        tokio::time::timeout(Duration::from_secs(5), house.write(put(Kind::Policy, "new", json!({})).0, Precondition::None)).await;
+    written.expect("a write does not wait for it").unwrap();
+    held.rollback().await.unwrap();
+    pruning.await.unwrap().unwrap();
     house.service.close().await;
 }

@@ -5,17 +5,17 @@ use crate::domain::{Entry, Network};
 use crate::service::Keyed;
 
 /// A small generator: the same sequence each time.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 }
 
 /// Any write at all, on few names, so that they meet.
-fn any_write(dice: &mut Dice) -> (Operation, Precondition) {
+pub fn any_write(dice: &mut Dice) -> (Operation, Precondition) {
     let few = |dice: &mut Dice, prefix: &str| n(&format!("{prefix}{}", dice.roll(4)));
     let modes = ["off", "detect", "block"];
     let op = match dice.roll(12) {

@@ -61,6 +61,7 @@ proptest! {
         if both(Some(&base.0), Some(&mine.0), Some(&theirs.0)) {
             contested.push(String::new());
         }
+        contested.sort();
         match merged {
             Err(Unfit::Conflicts(found)) => {
                 // Their order is nobody's promise.
@@ -81,4 +82,37 @@ proptest! {
             }
         }
     }
+}
+
+/// The ids of the rules in their order, after `mine` was merged onto `theirs`.
+fn order_of(base: &[u32], mine: &[u32], theirs: &[u32]) -> Vec<u32> {
+    let at = |ids: &[u32], revision: i64| {
+        let rule = |id: &u32| json!({"id": 190_000 + id, "seclang": format!("SecRule ARGS:a \"@streq w{id}\" \"phase:2,deny,msg:'x'\"")});
+        let mut out = Snapshot::default();
+        sample::put_policy(&mut out, 1, json!({"name": "p", "custom_rules": ids.iter().map(rule).collect::<Vec<_>>()}));
+        let mut policy = (*out.policies["p"]).clone();
+        policy.revision = revision;
+        out.policies.insert(n("p"), Arc::new(policy));
+        out
+    };
+    let (b, m, mut t) = (at(base, 1), at(mine, 1), at(theirs, 2));
+    let find = |snapshot: &Snapshot| Object::find(snapshot, Kind::Policy, &n("p")).unwrap();
+    let staged = Staged::between(Kind::Policy, &n("p"), Some(&find(&b)), Some(&find(&m)));
+    let fresh = |_| (Uuid::nil(), 9);
+    let Ok(changes) = merge(&t, &[staged], Next { revision: 3, now: OffsetDateTime::UNIX_EPOCH, fresh: &fresh }) else {
+        panic!("a conflict")
+    };
+    whole::put(&mut t, &changes);
+    t.policies["p"].spec.custom_rules.iter().map(|rule| rule.id.unwrap().to_string().parse::<u32>().unwrap() - 190_000).collect()
+}
+
+#[test]
+fn what_was_put_somewhere_stays_there() {
+    // Rules run in their order: what somebody has put in front must not end behind because somebody else added one.
+    assert_eq!(order_of(&[1, 2], &[1, 2, 4], &[3, 1, 2]), [3, 1, 2, 4]);
+    assert_eq!(order_of(&[1, 2], &[4, 1, 2], &[1, 2, 3]), [4, 1, 2, 3]);
+    assert_eq!(order_of(&[1, 2], &[1, 3, 2], &[4, 1, 2]), [4, 1, 3, 2]);
+    assert_eq!(order_of(&[1, 2], &[1, 2, 3], &[1, 2, 4]), [1, 2, 4, 3], "what was there first is first");
+    assert_eq!(order_of(&[1, 2], &[2, 1], &[1, 3, 2]), [2, 1, 3], "behind the one that it was put behind");
+    assert_eq!(order_of(&[1, 2, 3], &[1, 3], &[1, 2, 4, 3]), [1, 4, 3], "where that is gone: behind the one before");
 }

@@ -87,6 +87,30 @@ async fn while_another_leads_nothing_is_written(_: PgPoolOptions, options: PgCon
     house.service.close().await;
 }
 
+/// A take-back is committed, and whoever did it is told nothing of it: its author is all the same.
+#[sqlx::test]
+async fn what_was_taken_back_meanwhile_is_known(_: PgPoolOptions, options: PgConnectOptions) {
+    use crate::domain::deployment::DeploymentState;
+    let house = House::new(options.clone()).await;
+    house.furnish().await;
+    let live = house.service.open_deployment(2).await.unwrap();
+    super::live::end(&house, live, DeploymentState::Live).await;
+    house.patch(Kind::Policy, "base", json!({"mode": "detect"})).await.unwrap();
+    let refused = house.service.open_deployment(3).await.unwrap();
+    let refused = super::live::end(&house, refused, DeploymentState::Refused).await;
+    let pool = side(&options).await;
+    kill_lead(&pool).await;
+    let other = start(&options, Arc::default()).await.unwrap();
+    assert_eq!(other.take_back(2, &refused, [3].into()).await.unwrap(), Some(4));
+    other.close().await;
+    insist(&house, json!({"title": "t"})).await;
+    let live = house.service.open_deployment(5).await.unwrap();
+    super::live::end(&house, live, DeploymentState::Live).await;
+    assert_eq!(super::live::waited(&house, 3).await, "refused by 3", "it was never in force");
+    pool.close().await;
+    house.service.close().await;
+}
+
 /// Sessions are killed again and again while fifty write: what was acknowledged is there, once, and memory is what the database has.
 #[sqlx::test]
 async fn acknowledged_writes_survive_killed_sessions(_: PgPoolOptions, options: PgConnectOptions) {

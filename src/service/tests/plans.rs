@@ -167,3 +167,14 @@ async fn revisions_are_found_by_author_object_and_time(_: sqlx::postgres::PgPool
     assert_eq!(found(RevisionFilter { created_at_lt: Some(at), ..Default::default() }).await, [3, 2, 1]);
     house.service.close().await;
 }
+
+#[sqlx::test]
+async fn an_object_that_is_named_twice_goes_back_once(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::new(options).await;
+    house.furnish().await;
+    house.patch(Kind::Policy, "base", json!({"mode": "off"})).await.unwrap();
+    let twice: Vec<ObjectRef> = vec!["policies/base".parse().unwrap(), "policies/base".parse().unwrap()];
+    let done = house.service.rollback(&caller(), 1, &twice, None, None).await.unwrap();
+    assert_eq!((done.info.number, done.info.changes.len()), (4, 1));
+    house.service.close().await;
+}

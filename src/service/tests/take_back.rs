@@ -191,3 +191,118 @@ async fn a_deleted_object_comes_back_and_entries_too(_: sqlx::postgres::PgPoolOp
     assert_eq!(networks(&house).len(), 2);
     house.service.close().await;
 }
+
+#[sqlx::test]
+async fn what_was_taken_back_is_not_taken_back_again(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::live(options).await;
+    let bad = Operation::Patch { kind: Kind::Policy, name: n("base"), patch: rule("bad") };
+    house.service.write(&stranger(), bad, Precondition::Any, "a rule of mine").await.unwrap();
+    let refused = house.refused(&["/policies/base/custom_rules/0"]).await;
+    assert_eq!(house.taken_back(&refused).await, Some(5));
+    // Before that is live the next bad one comes.
+    house.patch(Kind::Policy, "base", rule("worse")).await.unwrap();
+    let refused = house.refused(&["/policies/base/custom_rules/0"]).await;
+    let revision = house.taken_back(&refused).await.unwrap();
+    let info = house.service.revision(&caller(), revision).await.unwrap();
+    assert_eq!(info.origin, Origin::TakeBack { revisions: vec![6], deployment: refused.id });
+    assert!(house.service.head().policies["base"].spec.custom_rules.is_empty());
+    for who in [caller(), stranger()] {
+        assert_eq!(house.service.change_sets(&who, &[ChangeSetState::Refused], None, 10).await.unwrap().len(), 1, "one each");
+    }
+    house.service.close().await;
+}
+
+#[sqlx::test]
+async fn two_that_go_back_to_different_times_do_not_meet_in_a_hostname(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = House::live(options).await;
+    let patch = |kind, name: &str, patch: Value| (Operation::Patch { kind, name: n(name), patch }, Precondition::Base);
+    let together = async |operations| house.service.batch(&caller(), "", None, operations, true).await.map(drop).unwrap();
+    // 4 gives the name away with a bad rule, 5 takes it, 6 gives it up again and builds on the rule.
+    together(vec![patch(Kind::Vhost, "shop", json!({"hostnames": ["new.example.com"]})), patch(Kind::Policy, "base", rule("bad"))]).await;
+    house.patch(Kind::Vhost, "blog", json!({"hostnames": ["blog.example.com", "shop.example.com"]})).await.unwrap();
+    together(vec![
+        patch(Kind::Vhost, "blog", json!({"hostnames": ["blog.example.com"]})),
+        patch(Kind::Policy, "base", json!({"title": "t"})),
+    ])
+    .await;
+    let refused = house.refused(&[]).await;
+    assert_eq!(house.service.take_back(3, &refused, [4].into()).await.unwrap(), Some(7));
+    let info = house.service.revision(&caller(), 7).await.unwrap();
+    assert_eq!(info.origin, Origin::TakeBack { revisions: vec![4, 5, 6], deployment: refused.id });
+    assert_eq!(house.service.head().vhost_of(&"shop.example.com".parse().unwrap()), Some(&n("shop")));
+    house.service.close().await;
+}
+
+/// Whatever was written, and whatever of it is refused: what comes of it is sound, goes on, ends with what was live, and hurts nobody else.
+#[sqlx::test]
+async fn whatever_is_taken_back_the_rest_is_sound(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    use super::history::{Dice, any_write};
+    let mut dice = Dice(11);
+    let house = House::new(options).await;
+    let content = |snapshot: &Snapshot| {
+        let all = super::super::desired::all(snapshot);
+        all.map(|(kind, name)| {
+            let object = super::super::object::Object::find(snapshot, kind, name).unwrap();
+            let entries = snapshot.ip_lists.get(name).filter(|_| kind == Kind::IpList).map(|list| list.entries.clone());
+            ((kind, name.clone()), format!("{} {entries:?}", object.json()))
+        })
+        .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let (mut took, mut all, mut batches, mut left) = (0, 0, 0, Vec::new());
+    for round in 0..20 {
+        // Of one there are not so many open or refused ones.
+        let who = Caller {
+            principal: Principal::Token {
+                id: Uuid::from_u128(100 + round),
+                name: "t".to_owned(),
+                grant: Arc::new(crate::domain::Grant::admin()),
+            },
+            ..caller()
+        };
+        let live = house.service.head().revision;
+        let was = content(&house.service.head());
+        while house.service.head().revision < live + 8 {
+            if dice.roll(2) == 0 {
+                let operations = (0..1 + dice.roll(3)).map(|_| (any_write(&mut dice).0, Precondition::Base)).collect();
+                let base = live + dice.roll(1 + (house.service.head().revision - live) as u64) as i64;
+                batches += usize::from(house.service.batch(&who, "", Some(base), operations, true).await.is_ok());
+            } else {
+                let (op, precondition) = any_write(&mut dice);
+                drop(house.service.write(&who, op, precondition, "").await);
+            }
+        }
+        loop {
+            let head = house.service.head();
+            let refused = house.refused(&[]).await;
+            let guilty = if dice.roll(4) == 0 { BTreeSet::new() } else { [live + 1 + dice.roll(8) as i64].into() };
+            let made = house.service.take_back(live, &refused, guilty).await.unwrap();
+            let Some(made) = made else {
+                assert!(content(&head) == was, "round {round}: it gave up with something left to take back");
+                break;
+            };
+            took += 1;
+            let now = house.service.head();
+            let info = house.service.revision(&caller(), made).await.unwrap();
+            let of = info.origin.taken_back().unwrap().to_vec();
+            let mut touched = BTreeSet::new();
+            for number in of {
+                all += 1;
+                touched.extend(house.service.revision(&caller(), number).await.unwrap().changes.into_iter().map(|c| (c.kind, c.name)));
+            }
+            let (before, after) = (content(&head), content(&now));
+            for key in before.keys().chain(after.keys()).filter(|key| before.get(key) != after.get(key)) {
+                assert!(touched.contains(key), "round {round}: {key:?} was nobody's fault");
+            }
+            for vhost in now.vhosts.values() {
+                let needs = super::super::whole::needs(&vhost.spec);
+                assert!(needs.iter().all(|key| after.contains_key(key)), "round {round}: {} lacks something", vhost.spec.name);
+                assert!(vhost.spec.hostnames.iter().all(|host| now.vhost_of(host) == Some(&vhost.spec.name)), "round {round}");
+            }
+        }
+        left.extend(house.service.change_sets(&who, &[ChangeSetState::Refused], None, 500).await.unwrap());
+    }
+    assert_eq!(left.len(), all, "one of each");
+    assert_eq!(left.iter().map(|one| one.revision).collect::<BTreeSet<_>>().len(), all);
+    assert!(took > 30 && batches > 20, "{took} of {batches}");
+    house.service.close().await;
+}
