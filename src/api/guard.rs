@@ -58,7 +58,7 @@ pub async fn guard(State((state, routes)): State<(ApiState, Routes)>, request: R
     let mut response = finish(response, &request_id, &method, &path);
     if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         let event = denied(&method, template, &path, response.status());
-        state.service.audit_often(asker.as_ref().map(|asker| &**asker), &Stranger { request_id: &request_id, address }, event);
+        state.service.audit_often(asker.as_deref(), &Stranger { request_id: &request_id, address }, event);
     }
     dress(response.headers_mut(), template, &request_id, secure);
     state.origins.tell(origin, response.headers_mut());
