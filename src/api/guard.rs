@@ -11,19 +11,21 @@ use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
-use http::HeaderMap;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, USER_AGENT, X_CONTENT_TYPE_OPTIONS};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue, USER_AGENT};
+use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
+use super::browser;
 use super::codes::Code;
 use super::extract::{Asker, Guest};
 use super::metrics::Routes;
 use super::origin;
 use super::problem::Problem;
-use super::serve::Peer;
+use super::serve::{Peer, Secure};
 use super::state::ApiState;
 use crate::domain::Error;
-use crate::service::{Caller, Visitor};
+use crate::domain::audit::AuditEvent;
+use crate::service::{Caller, Stranger, Visitor};
 
 /// The templates of the routes that want no credential.
 pub const PUBLIC: [&str; 10] = [
@@ -46,10 +48,6 @@ pub const CREDENTIALS: [&str; 3] = ["/api/v1/auth/sign-in", "/api/v1/auth/refres
 const TIME_LIMIT: Duration = Duration::from_secs(150);
 const HEADERS_LIMIT: usize = 64 << 10;
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Swagger UI sets styles in its markup; it runs no scripts but its own, and talks to us alone.
-const DOCS_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
-                        connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 /// The outermost layer.
 pub async fn guard(State((state, routes)): State<(ApiState, Routes)>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
@@ -58,14 +56,41 @@ pub async fn guard(State((state, routes)): State<(ApiState, Routes)>, request: R
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let request_id = Uuid::now_v7().to_string();
 
-    let response = match admit(&state, template, &request_id, request).await {
-        Ok(request) => run(request, next).await,
-        Err(problem) => problem.into_response(),
+    let (address, secure) = (peer(&request), request.extensions().get::<Secure>().is_some());
+    let origin = state.options.origins.asked(request.headers());
+    if let Some(mut preflight) = state.options.origins.preflight(&method, request.headers()) {
+        dress(preflight.headers_mut(), template, &request_id, secure);
+        state.options.origins.tell(origin, preflight.headers_mut());
+        return preflight;
+    }
+    let (response, asker) = match admit(&state, template, &request_id, request).await {
+        Ok(request) => {
+            let asker = request.extensions().get::<Asker>().cloned();
+            (run(request, next).await, asker)
+        }
+        Err(problem) => (problem.into_response(), None),
     };
     let mut response = finish(response, &request_id, &method, &path);
-    dress(response.headers_mut(), template, &request_id);
+    if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        let event = denied(&method, template, &path, response.status());
+        state.service.audit_often(asker.as_deref(), &Stranger { request_id: &request_id, address }, event);
+    }
+    dress(response.headers_mut(), template, &request_id, secure);
+    state.options.origins.tell(origin, response.headers_mut());
     routes.record(template, &method, response.status(), begun.elapsed());
     response
+}
+
+/// A refusal, for the audit log. Of a path that is no route only its beginning is kept.
+fn denied(method: &http::Method, template: Option<&str>, path: &str, status: StatusCode) -> AuditEvent {
+    let path: String = path.chars().take(200).collect();
+    AuditEvent {
+        action: "denied",
+        kind: "request",
+        name: format!("{method} {}", template.unwrap_or("-")),
+        after: Some(serde_json::json!({ "status": status.as_u16(), "path": path })),
+        ..AuditEvent::default()
+    }
 }
 
 /// Finds out who asks, if the route wants to know.
@@ -75,6 +100,7 @@ async fn admit(state: &ApiState, template: Option<&str>, request_id: &str, mut r
         return Err(Problem::new(Code::HeadersTooLarge, "the headers are over 64 KiB"));
     }
     let address = origin::client(peer(&request), request.headers(), &state.options.trusted_proxies);
+    browser::no_other_site(request.method(), request.headers())?;
     if template.is_some_and(|template| PUBLIC.contains(&template)) {
         let agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let visitor = Visitor { request_id: request_id.to_owned(), address, user_agent: agent.unwrap_or_default() };
@@ -130,14 +156,12 @@ fn finish(mut response: Response, request_id: &str, method: &http::Method, path:
 }
 
 /// Headers that every answer has.
-fn dress(headers: &mut HeaderMap, template: Option<&str>, request_id: &str) {
+fn dress(headers: &mut HeaderMap, template: Option<&str>, request_id: &str, secure: bool) {
     if let Ok(value) = HeaderValue::try_from(request_id) {
         headers.insert(REQUEST_ID, value);
     }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let docs = template.is_some_and(|template| template.starts_with("/docs"));
-    let csp = if docs { DOCS_CSP } else { "default-src 'none'; frame-ancestors 'none'" };
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(csp));
+    browser::dress(headers, docs, secure);
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(if docs { "no-cache" } else { "no-store" }));
 }
 

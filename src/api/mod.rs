@@ -2,6 +2,7 @@
 //!
 //! A handler extracts, makes one call, answers. The conventions are in `docs/api-design.md`.
 
+mod browser;
 pub mod codes;
 mod cookie;
 pub mod entry_text;
@@ -24,9 +25,11 @@ mod schema;
 mod serve;
 mod state;
 mod stream;
+pub mod tls;
 mod v1;
 mod write;
 
+pub use browser::Origins;
 pub use openapi::{openapi, openapi_json};
 pub use router::router;
 pub use serve::serve;

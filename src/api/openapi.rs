@@ -38,6 +38,7 @@ pub fn base() -> OpenApi {
         ("access", "Who may do what: roles, tokens."),
         ("auth", "Signing in, sessions, passwords and authenticators of whoever asks."),
         ("users", "People who may sign in; for administrators."),
+        ("audit", "Who did what, when: a chain that shows what was changed in it."),
         ("operation", "Health, metrics, this document."),
     ];
     let mut components = Components::new();
@@ -99,7 +100,7 @@ fn names(mut text: String) -> String {
     }
     text =
         text.replace("Page_EntryRepresentation", "EntryPage").replace("Page_User", "UserPage").replace("Page_RevisionInfo", "RevisionPage");
-    text.replace("Feed_Deployment", "DeploymentPage").replace("Feed_ChangeSet", "ChangeSetPage")
+    text.replace("Feed_Deployment", "DeploymentPage").replace("Feed_ChangeSet", "ChangeSetPage").replace("Feed_AuditRecord", "AuditPage")
 }
 
 /// What the callers of an operation must know that no handler says.
@@ -155,7 +156,7 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
         (400, true),
         (401, !public || credential),
         (403, !public || credential),
-        (404, path.contains('{')),
+        (404, path.contains('{') || of_the_past(path, operation)),
         (408, body),
         (409, writes),
         (410, of_the_past(path, operation)),
@@ -181,6 +182,10 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
 /// Whether it reads states that may be kept no more.
 fn of_the_past(path: &str, operation: &Value) -> bool {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
+    // The log keeps what it says of revisions that are kept no more.
+    if path.starts_with("/api/v1/audit") {
+        return false;
+    }
     path.contains("{revision}")
         || path.contains("{change_set}")
         || parameters.filter_map(|one| one["name"].as_str()).any(|name| name == "revision" || name == "change_set")

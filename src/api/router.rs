@@ -31,6 +31,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .merge(v1::change_sets::routes())
         .merge(v1::plans::routes())
         .merge(v1::deployments::routes())
+        .merge(v1::audit::routes())
         .merge(v1::status::routes())
         .merge(v1::roles::routes())
         .merge(v1::tokens::routes())

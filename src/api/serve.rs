@@ -18,9 +18,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+
+use super::tls::{Tls, too_slow};
 
 /// Connections at one time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 10_000;
@@ -31,14 +34,19 @@ const HEAD: Duration = Duration::from_secs(10);
 /// How long requests at work may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// On requests that came by TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct Secure;
+
 /// The address of the other end.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// Serves until `shutdown` ends; then streams end, requests at work get ten seconds. `stop` is [`ApiState::stop`](super::ApiState).
+/// Serves until `shutdown` ends, by TLS where there is a certificate; then streams end, requests at work get ten seconds. `stop` is [`ApiState::stop`](super::ApiState).
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    tls: Option<Arc<Tls>>,
     stop: CancellationToken,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -53,7 +61,23 @@ pub async fn serve(
             () = &mut shutdown => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        connections.spawn(attend(server.clone(), connection, peer, router.clone(), stop.clone()));
+        let (server, router, stop) = (server.clone(), router.clone(), stop.clone());
+        match &tls {
+            None => connections.spawn(attend(server, connection, peer, false, router, stop)),
+            Some(tls) => {
+                let acceptor = TlsAcceptor::from(tls.config());
+                connections.spawn(async move {
+                    let shaken = tokio::select! {
+                        shaken = tokio::time::timeout(HEAD, acceptor.accept(connection)) => shaken.unwrap_or_else(|_| Err(too_slow())),
+                        () = stop.cancelled() => return,
+                    };
+                    match shaken {
+                        Ok(connection) => attend(server, connection, peer, true, router, stop).await,
+                        Err(error) => tracing::debug!(%error, %peer, "no TLS handshake"),
+                    }
+                })
+            }
+        };
     }
     drop(listener);
     stop.cancel();
@@ -91,9 +115,19 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (Connection,
 }
 
 /// Serves a connection to its end; when the server stops, to the end of the request at work.
-async fn attend(server: http1::Builder, connection: Connection, peer: SocketAddr, router: Router, stop: CancellationToken) {
+async fn attend<C: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    server: http1::Builder,
+    connection: C,
+    peer: SocketAddr,
+    secure: bool,
+    router: Router,
+    stop: CancellationToken,
+) {
     let service = tower::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(Peer(peer)));
+        if secure {
+            request.extensions_mut().insert(Secure);
+        }
         let answer = router.clone().oneshot(request.map(Body::new));
         async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });
@@ -193,7 +227,7 @@ mod tests {
         });
         let shutdown = stop.clone();
         let router = Router::new().route("/", slow);
-        (address, tokio::spawn(serve(listener, router, CancellationToken::new(), async move { shutdown.cancelled().await })))
+        (address, tokio::spawn(serve(listener, router, None, CancellationToken::new(), async move { shutdown.cancelled().await })))
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::browser::Origins;
 use super::idempotency::Idempotency;
 use super::representation::Digests;
 use super::stream::Streams;
@@ -22,6 +23,8 @@ pub struct ApiOptions {
     pub trusted_proxies: Vec<Network>,
     /// Cookies that plain HTTP on loopback carries.
     pub insecure_cookies: bool,
+    /// Whose pages may call this API with a token.
+    pub origins: Origins,
 }
 
 /// Cheap to clone.

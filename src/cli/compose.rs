@@ -13,10 +13,12 @@ use tokio_util::sync::CancellationToken;
 use super::demo::load;
 use super::failure::Failure;
 use super::people;
+use crate::api::tls::{Tls, TlsFiles};
 use crate::api::{self, ApiState};
 use crate::compile::{self, NodeSettings};
 use crate::config::Settings;
 use crate::dataplane::{EngineStatus, Node};
+use crate::domain::audit::{AuditPlace, AuditVerdict};
 use crate::domain::snapshot::ListState;
 use crate::domain::{Entry, Error, IpList, Policy, Revision, Snapshot, Versioned, Vhost};
 use crate::reconcile;
@@ -108,6 +110,20 @@ pub async fn check_migrations(store: &Store) -> Result<(), Failure> {
         .map_err(|error| failure(error).hint("`guard-proxy migrate` applies what is missing, as does `serve --migrate`"))
 }
 
+/// Looks along the whole audit log, behind a place that is known.
+pub async fn verify_audit(store: &Store, mut after: AuditPlace) -> Result<AuditVerdict, Failure> {
+    let mut checked = 0;
+    loop {
+        let mut verdict = store.verify_audit(after, 100_000).await.map_err(failure)?;
+        checked += verdict.checked;
+        if !verdict.ok || verdict.complete || verdict.checked == 0 {
+            verdict.checked = checked;
+            return Ok(verdict);
+        }
+        after = verdict.last;
+    }
+}
+
 /// What the engines say of themselves.
 pub async fn engine_status(settings: &Settings) -> EngineStatus {
     Node::new(settings.dataplane_settings()).engine_status().await
@@ -134,6 +150,7 @@ pub struct Running {
     reconciler: JoinHandle<()>,
     samples: JoinHandle<()>,
     history: JoinHandle<()>,
+    certificate: Option<JoinHandle<()>>,
 }
 
 /// Once an hour deletes what is older than it is to be kept.
@@ -151,6 +168,17 @@ async fn keep_history(service: Service, days: u32) {
     }
 }
 
+/// The API's certificate, where one is set.
+fn certificate(settings: &Settings) -> Result<Option<Arc<Tls>>, Failure> {
+    let api = &settings.api;
+    let Some((certificate, key)) = api.tls_certificate.clone().zip(api.tls_key.clone()) else { return Ok(None) };
+    let loaded = Tls::load(TlsFiles { certificate, key }).map_err(|why| {
+        Failure::user(format!("the API's certificate cannot be used: {why}"))
+            .hint("`api.tls_certificate` and `api.tls_key` are PEM files that belong together, and guard-proxy must be able to read them")
+    })?;
+    Ok(Some(loaded))
+}
+
 /// Brings the control plane up: takes the lead of the database, follows its head, answers at `listener`.
 pub async fn start(
     settings: &Settings,
@@ -159,6 +187,8 @@ pub async fn start(
     given: Option<&str>,
     metrics: PrometheusHandle,
 ) -> Result<Running, Failure> {
+    // Before anything is taken: a wrong certificate is the operator's to mend.
+    let tls = certificate(settings)?;
     let node = Node::new(settings.dataplane_settings());
     let service =
         Service::start_with(store.clone(), Arc::new(node.clone()), settings.node_settings(), clock::system(), people::options(settings)?)
@@ -170,7 +200,8 @@ pub async fn start(
     let reconciler = tokio::spawn(reconcile::run(service.clone(), node, cancel.clone()));
     let state = ApiState::configured(service.clone(), metrics, people::api_options(settings));
     let (router, stop, shutdown) = (api::router(state.clone()), state.stop.clone(), cancel.clone().cancelled_owned());
-    let api = tokio::spawn(api::serve(listener, router, stop, shutdown));
+    let follow = tls.clone().map(|tls| tokio::spawn(tls.follow()));
+    let api = tokio::spawn(api::serve(listener, router, tls, stop, shutdown));
     let observed = service.clone();
     let samples = tokio::spawn(async move {
         let mut tick = tokio::time::interval(Duration::from_secs(5));
@@ -181,7 +212,7 @@ pub async fn start(
         }
     });
     let history = tokio::spawn(keep_history(service.clone(), settings.database.history_days));
-    Ok(Running { token, service, store, cancel, api, reconciler, samples, history })
+    Ok(Running { token, service, store, cancel, api, reconciler, samples, history, certificate: follow })
 }
 
 impl Running {
@@ -228,6 +259,9 @@ impl Running {
         self.cancel.cancel();
         self.samples.abort();
         self.history.abort();
+        if let Some(certificate) = &self.certificate {
+            certificate.abort();
+        }
         // Each has a limit of its own; this one is for what was not thought of.
         let both = futures::future::join(until_end(self.api), until_end(self.reconciler));
         if tokio::time::timeout(Duration::from_secs(12), both).await.is_err() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::net::{TcpStream, UnixStream};
 
+use super::doors::{audit_log, doors};
 use super::failure::Failure;
 use super::printer::{Printer, Tone};
 use super::{compose, programs};
@@ -41,16 +42,16 @@ struct Check {
 }
 
 #[derive(Default)]
-struct Checks(Vec<Check>);
+pub(super) struct Checks(Vec<Check>);
 
 impl Checks {
-    fn ok(&mut self, name: &'static str, detail: impl Into<String>) {
+    pub(super) fn ok(&mut self, name: &'static str, detail: impl Into<String>) {
         self.0.push(Check { name, status: Status::Ok, detail: detail.into(), advice: None });
     }
-    fn warn(&mut self, name: &'static str, detail: impl Into<String>, advice: impl Into<String>) {
+    pub(super) fn warn(&mut self, name: &'static str, detail: impl Into<String>, advice: impl Into<String>) {
         self.0.push(Check { name, status: Status::Warn, detail: detail.into(), advice: Some(advice.into()) });
     }
-    fn fail(&mut self, name: &'static str, detail: impl Into<String>, advice: impl Into<String>) {
+    pub(super) fn fail(&mut self, name: &'static str, detail: impl Into<String>, advice: impl Into<String>) {
         self.0.push(Check { name, status: Status::Fail, detail: detail.into(), advice: Some(advice.into()) });
     }
 }
@@ -66,6 +67,7 @@ pub async fn run(settings: Settings, file: Option<PathBuf>, arguments: Arguments
         None => checks.ok("settings", "no file; defaults and environment"),
     }
     database(&mut checks, &settings).await;
+    doors(&mut checks, &settings);
     folders(&mut checks, &settings);
     let judges = haproxy(&mut checks, &settings).await;
     guard_spoa(&mut checks, &settings).await;
@@ -130,6 +132,7 @@ async fn database(checks: &mut Checks, settings: &Settings) {
             checks.fail("migrations", detail, advice);
         }
     }
+    audit_log(checks, &store).await;
     store.close().await;
 }
 
@@ -297,9 +300,7 @@ async fn ports(checks: &mut Checks, settings: &Settings, haproxy_up: bool) {
         }
     }
     let listen = settings.api.listen;
-    if !listen.ip().is_loopback() {
-        checks.warn("API", format!("{listen} is not loopback, and the API speaks plain HTTP"), "keep it behind a proxy that does TLS");
-    } else if listened(listen).await {
+    if listened(listen).await {
         checks.ok("API", format!("{listen} takes connections"));
     } else {
         checks.warn("API", format!("{listen} takes no connection"), "systemctl start guard-proxy");

@@ -3,12 +3,14 @@
 //! their only 2 is `plan`'s: there are changes.
 
 mod apply;
+mod audit;
 mod check;
 mod client;
 mod compose;
 mod demo;
 mod diff;
 mod doctor;
+mod doors;
 mod export;
 mod failure;
 mod migrate;
@@ -79,6 +81,8 @@ enum Command {
     Rollback(rollback::Arguments),
     /// People who may sign in
     User(user::Arguments),
+    /// Show the audit log, and check that nobody changed it
+    Audit(audit::Arguments),
     /// Show what is live and what is not; exit code 1 where something is behind, refused or unproven
     Status(status::Arguments),
     /// Make, list and revoke tokens for pipelines
@@ -98,6 +102,7 @@ impl Command {
             Self::Status(arguments) => Some(&mut arguments.connection),
             Self::Token(arguments) => Some(&mut arguments.connection),
             Self::User(arguments) => Some(arguments.command.connection()?),
+            Self::Audit(arguments) => arguments.connection(),
             _ => return None,
         })
     }
@@ -153,6 +158,10 @@ fn run(cli: Cli, environment: Vec<(String, String)>, printer: &Printer) -> Resul
             done(on_runtime(user::setup_link(settings(cli.config)?.settings, printer)))
         }
         Command::User(arguments) => on_runtime(user::run(arguments, printer)),
+        Command::Audit(arguments) => {
+            let settings = arguments.local().then(|| settings(cli.config)).transpose()?.map(|loaded| loaded.settings);
+            on_runtime(audit::run(arguments, settings, printer))
+        }
         Command::Serve(arguments) => done(on_runtime(serve::run(settings(cli.config)?.settings, arguments, printer))),
         Command::Migrate => done(on_runtime(migrate::run(settings(cli.config)?.settings, printer))),
         // As before: settings that are wrong are told, although the demo has its own.

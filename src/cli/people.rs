@@ -7,13 +7,17 @@ use anyhow::Context as _;
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 
 use super::failure::Failure;
-use crate::api::ApiOptions;
+use crate::api::{ApiOptions, Origins};
 use crate::auth::Keyring;
 use crate::config::Settings;
 use crate::service::PeopleOptions;
 
 pub fn api_options(settings: &Settings) -> ApiOptions {
-    ApiOptions { trusted_proxies: settings.api.trusted_proxies.0.clone(), insecure_cookies: settings.api.insecure_cookies }
+    ApiOptions {
+        trusted_proxies: settings.api.trusted_proxies.0.clone(),
+        insecure_cookies: settings.api.insecure_cookies,
+        origins: Origins::new(settings.api.cors_origins.0.iter().map(ToString::to_string)),
+    }
 }
 
 /// Reads the keys that seal secrets; makes some where none are named and none are there.

@@ -28,6 +28,7 @@ pub async fn run(settings: Settings, arguments: Arguments, printer: &Printer) ->
     let metrics = telemetry::init_metrics();
     let given = given_token(&settings)?;
     let listen = settings.api.listen;
+    plain_stays_here(&settings)?;
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| Failure::user(format!("the API cannot listen at {listen}: {error}")).hint("`api.listen` sets another address"))?;
@@ -68,6 +69,18 @@ pub async fn run(settings: Settings, arguments: Arguments, printer: &Printer) ->
     running.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Tokens do not travel in the clear unless somebody says so.
+fn plain_stays_here(settings: &Settings) -> Result<(), Failure> {
+    let api = &settings.api;
+    if api.listen.ip().to_canonical().is_loopback() || api.tls_certificate.is_some() || api.allow_plain {
+        return Ok(());
+    }
+    let message = format!("`api.listen` is {}, which is not loopback, and without a certificate the API speaks plain HTTP", api.listen);
+    Err(Failure::user(message)
+        .hint("set `api.tls_certificate` and `api.tls_key`")
+        .hint("behind a proxy that does TLS: listen on loopback, or set `api.allow_plain = true` where the way to it is trusted"))
 }
 
 /// The token that the operator gave by a file, if any.

@@ -27,7 +27,7 @@ pub use haproxy::Haproxy;
 pub use load::{ConfigError, DEFAULT_FILE, Loaded, Problem, load};
 pub use log::{Format, Log};
 pub use node::Node;
-pub use values::{List, Secret};
+pub use values::{List, Origin, Secret};
 
 /// One key of a section, for documentation and error messages.
 #[derive(Debug)]

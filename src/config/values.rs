@@ -83,3 +83,61 @@ impl<T> FromIterator<T> for List<T> {
         Self(items.into_iter().collect())
     }
 }
+
+/// An origin as a browser sends it: scheme, host, and a port that is not the scheme's own; nothing behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Origin {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "no origin as browsers send it: `https://`, a name in lower case, and a port only where it is not the usual one";
+        let (host, usual) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+            (Some(host), _) => (host, ":443"),
+            (_, Some(host)) => (host, ":80"),
+            _ => return Err(wrong),
+        };
+        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b);
+        if host.is_empty() || host.len() > 260 || !host.bytes().all(good) || host.ends_with(usual) || host.ends_with(':') {
+            return Err(wrong);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_what_browsers_send() {
+        for good in ["https://panel.example.com", "http://localhost:5173", "https://[2001:db8::1]:8443"] {
+            assert_eq!(good.parse::<Origin>().unwrap().as_str(), good);
+        }
+        for wrong in [
+            "*",
+            "null",
+            "https://*",
+            "https://a.example/",
+            "https://A.example",
+            "https://a.example:443",
+            "ftp://a",
+            "https://",
+            "https://a b",
+        ] {
+            assert!(wrong.parse::<Origin>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock, no database. Each newtype's constructor is an allow-list, and serde goes through it.
 
+pub mod audit;
 pub mod change_set;
 pub mod deployment;
 pub mod diff;

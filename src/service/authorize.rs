@@ -55,6 +55,7 @@ impl Service {
         let Some(grant) = caller.principal.grant().filter(|grant| !grant.has_global(Role::Admin)) else { return Warrant::everything() };
         let mut reserved = self.inner.tokens.load().labels();
         reserved.extend(grant.labels().cloned());
+        reserved.extend(self.inner.people.labels());
         Warrant::of(Arc::clone(grant), purpose, reserved)
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::entries::micros;
 use super::{Caller, LiveState, Service, Waited};
 use crate::dataplane::EngineStatus;
+use crate::domain::audit::AuditEvent;
 use crate::domain::deployment::{Deployment, DeploymentState, Step};
 use crate::domain::error::{Error, Result};
 use crate::domain::proof::{Proof, ProofState};
@@ -167,7 +168,32 @@ impl Service {
             return Err(Error::NotFound { kind: "deployment", name: deployment.id.to_string() });
         }
         self.publish_deployment(&deployment);
+        self.audit_deployment(&deployment).await;
         Ok(())
+    }
+
+    async fn audit_deployment(&self, deployment: &Deployment) {
+        let action = match deployment.state {
+            DeploymentState::Live => "deployment.live",
+            DeploymentState::Refused => "deployment.refused",
+            _ => return,
+        };
+        let after = serde_json::json!({
+            "state": deployment.state,
+            "lanes": deployment.lanes,
+            "bundle_digest": deployment.bundle_digest,
+            "said": deployment.said,
+        });
+        let event = AuditEvent {
+            action,
+            kind: "deployment",
+            name: deployment.id.to_string(),
+            object_id: Some(deployment.id),
+            revision: Some(deployment.revision),
+            before: None,
+            after: Some(after),
+        };
+        self.audit_system("reconcile", event).await;
     }
 
     /// Adds a step, or replaces the one with this number.

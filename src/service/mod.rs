@@ -17,6 +17,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::{Entry, Finding, Kind, Name, Network, Principal, Revision, Snapshot};
 
 mod apply;
+mod audit;
 mod authorize;
 mod batch;
 mod change_sets;
@@ -48,7 +49,8 @@ mod whole;
 mod write;
 mod writer;
 
-pub use crate::store::RevisionFilter;
+pub use crate::store::{AuditFilter, AuditRecord, RevisionFilter};
+pub use audit::{MOST_VERIFIED, Stranger};
 pub use batch::Batched;
 pub use change_sets::CommittedSet;
 pub use desired::Desired;

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 
 use time::OffsetDateTime;
 
-use super::{Caller, Service, entries};
+use super::{Caller, Service, Stranger, entries};
+use crate::domain::audit::AuditEvent;
 use crate::domain::error::{Error, Result};
 use crate::domain::revision::RevisionInfo;
 use crate::domain::snapshot::ListState;
@@ -129,6 +130,14 @@ impl Service {
         // They show all sites.
         self.authorize(&caller.principal, Action::Read, "file", None)?;
         let snapshot = self.state_at(number).await?;
+        let event = AuditEvent {
+            action: "read",
+            kind: "rendered_files",
+            name: number.to_string(),
+            revision: Some(number),
+            ..AuditEvent::default()
+        };
+        self.audit_often(Some(caller), &Stranger { request_id: &caller.request_id, address: caller.address }, event);
         let at = self.inner.store.committed_at(number).await?.unwrap_or_else(|| entries::micros(self.now()));
         let node = Arc::clone(&self.inner.node);
         let bundle = tokio::task::spawn_blocking(move || render::render(&compile::compile(&snapshot, &node, at), &node, None))

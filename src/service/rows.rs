@@ -13,10 +13,11 @@ use super::apply::Change;
 use super::object::{Facts, Object};
 use super::writer::About;
 use super::{Caller, entries};
+use crate::domain::audit::{self, AuditRow};
 use crate::domain::diff::ChangeCounts;
 use crate::domain::revision::{ChangeType, ObjectChange, Origin, RevisionInfo};
 use crate::domain::{Kind, Revision};
-use crate::store::{AuditRow, Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
+use crate::store::{self, Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
 
 /// Networks that an audit row names; the rest is counted.
 const AUDITED: usize = 1000;
@@ -56,6 +57,7 @@ impl Rows {
             counts.add(change.change);
         }
         self.digest = hash.finish();
+        self.audit_origin(revision, at, caller, &about.origin);
         let told = |change: &Change| ObjectChange { kind: change.kind, name: change.name.clone(), change: change.change };
         self.batch.revisions.push(NewRevision {
             info: RevisionInfo {
@@ -86,22 +88,47 @@ impl Rows {
             (Some(named(closed, change.closed.len())), Some(named(opened, change.opened.len())))
         };
         self.batch.audit.push(AuditRow {
-            at,
+            at: entries::micros(at),
             author: author(caller),
             principal_id: caller.principal.id(),
             action: match change.change {
                 ChangeType::Created => "create",
                 ChangeType::Updated => "update",
                 ChangeType::Deleted => "delete",
-            },
-            kind: change.kind,
-            name: change.name.clone(),
-            object_id,
-            revision,
-            request_id: caller.request_id.clone(),
-            address: caller.address,
+            }
+            .to_owned(),
+            kind: change.kind.as_str().to_owned(),
+            name: change.name.to_string(),
+            object_id: Some(object_id),
+            revision: Some(revision),
+            request_id: store::text(&caller.request_id, 200),
+            address: caller.address.map(audit::address),
             before,
             after,
+        });
+    }
+
+    /// What a revision of several objects came of.
+    fn audit_origin(&mut self, revision: Revision, at: OffsetDateTime, caller: &Caller, origin: &Origin) {
+        let (action, kind, name) = match origin {
+            Origin::Write => return,
+            Origin::ChangeSet { id } => ("change_set.committed", "change_set", id.to_string()),
+            Origin::Rollback { revision } => ("rollback", "revision", revision.to_string()),
+            Origin::TakeBack { .. } => ("take_back", "revision", revision.to_string()),
+        };
+        self.batch.audit.push(AuditRow {
+            at: entries::micros(at),
+            author: author(caller),
+            principal_id: caller.principal.id(),
+            action: action.to_owned(),
+            kind: kind.to_owned(),
+            name,
+            object_id: None,
+            revision: Some(revision),
+            request_id: store::text(&caller.request_id, 200),
+            address: caller.address.map(audit::address),
+            before: None,
+            after: serde_json::to_string(origin).ok(),
         });
     }
 

@@ -12,12 +12,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use uuid::{ContextV7, Uuid};
 
+use super::audit::{self, Appending, Floods};
 use super::judge::{Engines, Judge};
-use super::sight::Sights;
 use super::people::{self, People, PeopleOptions};
+use super::sight::Sights;
 use super::stream::Stream;
 use super::tokens::{self, Tokens, Used};
 use super::view::Views;
+use super::writer::log::Log;
 use super::writer::{QUEUE, Request, Writer};
 use super::{LiveState, Service};
 use crate::compile::NodeSettings;
@@ -43,6 +45,8 @@ pub(super) struct Shared {
     leads: AtomicBool,
     /// The first revision whose state can still be made.
     pub first_kept: AtomicI64,
+    /// What comes in floods, counted.
+    pub floods: Floods,
     /// With the time before which no id is made: a clock that was set back changes no order.
     ids: Mutex<(ContextV7, OffsetDateTime)>,
 }
@@ -83,6 +87,7 @@ pub(super) struct Inner {
     pub node: Arc<NodeSettings>,
     pub requests: mpsc::Sender<Request>,
     pub people: Arc<People>,
+    pub audit: mpsc::Sender<Appending>,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub used: Arc<Used>,
     pub sights: Sights,
@@ -146,11 +151,14 @@ impl Service {
             stream: Stream::new(first_event),
             leads: AtomicBool::new(false),
             first_kept: AtomicI64::new(first_kept),
+            floods: Floods::default(),
             ids: Mutex::new((ContextV7::new(), newest_id.unwrap_or(OffsetDateTime::UNIX_EPOCH))),
         });
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (requests, queue) = mpsc::channel(QUEUE);
-        let writer = Writer::new(store.clone(), Arc::clone(&shared), queue, lead, loaded.digest, loaded.numbers);
+        let (audit, events) = mpsc::channel(audit::QUEUE);
+        let log = Log::new(events);
+        let writer = Writer::new(store.clone(), Arc::clone(&shared), queue, log, lead, loaded.digest, loaded.numbers);
         tasks.spawn(writer.run(stop.clone()));
 
         let people = Arc::new(people);
@@ -170,6 +178,7 @@ impl Service {
             judge,
             node,
             requests,
+            audit,
             tokens,
             used,
             sights: Sights::default(),

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::entries::micros;
 use super::{Caller, Service};
+use crate::domain::audit::AuditEvent;
 use crate::domain::error::{Error, FieldError, Result};
 use crate::domain::vhost::LabelKey;
 use crate::domain::{Action, Grant, Network, NewToken, Principal, TokenInfo};
@@ -219,6 +220,12 @@ impl Service {
         }
         self.reload_tokens().await?;
         tracing::info!(token = %row.name, by = %row.created_by, "service.token_created");
+        let after = serde_json::to_value(&grant).ok();
+        self.audit_soon(
+            caller,
+            AuditEvent { action: "create", kind: "token", name: row.name.clone(), object_id: Some(row.id), after, ..AuditEvent::default() },
+        )
+        .await;
         let made = Token::of(row).ok_or_else(|| Error::internal("a new token cannot be read"))?;
         Ok((made.info, text))
     }
@@ -237,6 +244,8 @@ impl Service {
         }
         self.reload_tokens().await?;
         tracing::info!(token = %token.info.name, by = %super::rows::author(caller), "service.token_revoked");
+        let name = token.info.name.clone();
+        self.audit_soon(caller, AuditEvent { action: "delete", kind: "token", name, object_id: Some(id), ..AuditEvent::default() }).await;
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 //!
 //! Nobody is told anything that depends on what is not committed: refusals and "nothing changed" wait for the commit too.
 
+pub mod log;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use self::log::Log;
 use super::apply::{Change, Next, Op, Outcome, apply};
 use super::authorize::Warrant;
 use super::entries::micros;
@@ -150,6 +153,7 @@ pub struct Writer {
     store: Store,
     shared: Arc<Shared>,
     requests: mpsc::Receiver<Request>,
+    log: Log,
     lead: Option<Lead>,
     head: Arc<Snapshot>,
     /// Of the head.
@@ -163,13 +167,14 @@ impl Writer {
         store: Store,
         shared: Arc<Shared>,
         requests: mpsc::Receiver<Request>,
+        log: Log,
         lead: Lead,
         digest: String,
         numbers: BTreeMap<Kind, u32>,
     ) -> Self {
         let head = Arc::clone(&shared.head.borrow());
         shared.set_leads(true);
-        Self { store, shared, requests, lead: Some(lead), head, digest, numbers }
+        Self { store, shared, requests, log, lead: Some(lead), head, digest, numbers }
     }
 
     /// Works until nobody can ask any more, or until it is told to stop: then what is queued is still written.
@@ -192,9 +197,15 @@ impl Writer {
                     // What is written asks for the lead itself.
                     heartbeat.reset();
                 }
-                _ = heartbeat.tick() => self.check().await,
+                () = self.log.receive() => self.append().await,
+                _ = heartbeat.tick() => {
+                    self.check().await;
+                    self.sum_up(false).await;
+                }
             }
         }
+        self.log.close();
+        self.sum_up(true).await;
         self.shared.set_leads(false);
         if let Some(lead) = self.lead.take() {
             lead.close().await;

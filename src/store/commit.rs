@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::lead::within;
-use super::{Lead, NewChangeSet, change_sets};
+use super::{Lead, NewChangeSet, audit, change_sets};
+use crate::domain::audit::{AuditPlace, AuditRow};
 use crate::domain::error::Result;
 use crate::domain::revision::RevisionInfo;
 use crate::domain::{Kind, Name, Revision};
@@ -56,23 +57,6 @@ pub struct CloseList {
     pub at: Revision,
 }
 
-pub struct AuditRow {
-    pub at: OffsetDateTime,
-    pub author: String,
-    pub principal_id: Option<Uuid>,
-    pub action: &'static str,
-    pub kind: Kind,
-    pub name: Name,
-    pub object_id: Uuid,
-    pub revision: Revision,
-    pub request_id: String,
-    pub address: Option<std::net::IpAddr>,
-    /// JSON.
-    pub before: Option<String>,
-    /// JSON.
-    pub after: Option<String>,
-}
-
 /// The rows of one transaction. Ranges that begin and end in the batch are written with both ends.
 #[derive(Default)]
 pub struct Batch {
@@ -98,19 +82,20 @@ impl Lead {
     /// Commits the batch if the newest revision is `head`; false, and nothing written, if it is another. After an error nobody knows
     /// whether it was committed: drop the lead, take it anew and look for the digests.
     pub async fn commit(&mut self, head: (Revision, &str), batch: &Batch) -> Result<bool> {
-        within(Duration::from_secs(30), "writing revisions", write(&mut self.connection, head, batch)).await
+        let work = write(&mut self.connection, &mut self.chain, head, batch);
+        within(Duration::from_secs(30), "writing revisions", work).await
     }
 }
 
-async fn write(connection: &mut PgConnection, head: (Revision, &str), batch: &Batch) -> sqlx::Result<bool> {
+async fn write(connection: &mut PgConnection, chain: &mut Option<AuditPlace>, head: (Revision, &str), batch: &Batch) -> sqlx::Result<bool> {
     let Some(last) = batch.revisions.last() else { return Ok(true) };
+    let known = chain.take();
     let mut transaction = connection.begin().await?;
     let tx = &mut *transaction;
     revisions(tx, batch).await?;
     objects(tx, batch).await?;
     versions(tx, batch).await?;
     entries(tx, batch).await?;
-    audit(tx, batch).await?;
     closed_change_sets(tx, batch).await?;
     for change_set in &batch.refused {
         change_sets::insert(tx, change_set).await?;
@@ -124,11 +109,13 @@ async fn write(connection: &mut PgConnection, head: (Revision, &str), batch: &Ba
     )
     .execute(&mut *tx)
     .await?;
-    if moved.rows_affected() != 1 {
+    let appended = if moved.rows_affected() == 1 { audit::append(tx, known, &batch.audit).await? } else { None };
+    let Some(end) = appended else {
         transaction.rollback().await?;
         return Ok(false);
-    }
+    };
     transaction.commit().await?;
+    *chain = Some(end);
     Ok(true)
 }
 
@@ -259,32 +246,6 @@ async fn entries(tx: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
         .execute(&mut *tx)
         .await?;
     }
-    Ok(())
-}
-
-async fn audit(tx: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
-    let rows = &batch.audit;
-    sqlx::query!(
-        "insert into audit (at, author, principal_id, action, kind, name, object_id, revision, request_id, address, before, after)
-         select at, author, principal_id, action, kind, name, object_id, revision, request_id, address, before::json, after::json
-         from unnest($1::timestamptz[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::bigint[],
-                     $9::text[], $10::inet[], $11::text[], $12::text[])
-              as a (at, author, principal_id, action, kind, name, object_id, revision, request_id, address, before, after)",
-        &rows.iter().map(|a| a.at).collect::<Vec<_>>(),
-        &rows.iter().map(|a| a.author.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|a| a.principal_id).collect::<Vec<_>>() as &[Option<Uuid>],
-        &rows.iter().map(|a| a.action.to_owned()).collect::<Vec<_>>(),
-        &rows.iter().map(|a| a.kind.as_str().to_owned()).collect::<Vec<_>>(),
-        &rows.iter().map(|a| a.name.to_string()).collect::<Vec<_>>(),
-        &rows.iter().map(|a| a.object_id).collect::<Vec<_>>(),
-        &rows.iter().map(|a| a.revision).collect::<Vec<_>>(),
-        &rows.iter().map(|a| super::text(&a.request_id, 200)).collect::<Vec<_>>(),
-        &rows.iter().map(|a| a.address.map(IpNet::from)).collect::<Vec<_>>() as &[Option<IpNet>],
-        &rows.iter().map(|a| a.before.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|a| a.after.clone()).collect::<Vec<_>>() as &[Option<String>]
-    )
-    .execute(tx)
-    .await?;
     Ok(())
 }
 

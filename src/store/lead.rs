@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection};
 
 use super::{Store, failed};
+use crate::domain::audit::AuditPlace;
 use crate::domain::error::{Error, Result};
 
 /// Any number will do as long as it stays; in ASCII it reads `guardprx`.
@@ -17,6 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// See the module.
 pub struct Lead {
     pub(super) connection: PgConnection,
+    /// Where the audit log's chain ends; None where it is to be read.
+    pub(super) chain: Option<AuditPlace>,
 }
 
 impl Store {
@@ -26,7 +29,7 @@ impl Store {
             let mut connection = PgConnection::connect_with(&self.options).await?;
             let taken = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "taken!""#, LOCK).fetch_one(&mut connection).await?;
             if taken {
-                return Ok(Some(Lead { connection }));
+                return Ok(Some(Lead { connection, chain: None }));
             }
             connection.close().await?;
             Ok(None)

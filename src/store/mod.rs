@@ -14,6 +14,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::domain::error::{Error, Result};
 
+mod audit;
 mod change_sets;
 mod commit;
 mod deployments;
@@ -26,8 +27,9 @@ mod revisions;
 mod sessions;
 mod tokens;
 
+pub use audit::{AuditFilter, AuditRecord};
 pub use change_sets::{NewChangeSet, StagedRow};
-pub use commit::{AuditRow, Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
+pub use commit::{Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
 pub(crate) use deployments::SAID;
 pub use lead::Lead;
 pub use load::Loaded;

@@ -144,10 +144,13 @@ impl Store {
 
     /// Who wrote a revision: the principal's identity, as change sets have owners. None for the system's own.
     pub async fn owner_of_revision(&self, number: Revision) -> Result<Option<String>> {
-        sqlx::query_scalar!("select principal_id from audit where revision = $1 limit 1", number)
-            .fetch_optional(&self.pool)
-            .await
-            .map(|found| found.flatten().map(|id| id.to_string()))
-            .map_err(failed("reading who wrote a revision"))
+        sqlx::query_scalar!(
+            "select principal_id from audit where revision = $1 and action in ('create', 'update', 'delete') order by id limit 1",
+            number
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map(|found| found.flatten().map(|id| id.to_string()))
+        .map_err(failed("reading who wrote a revision"))
     }
 }

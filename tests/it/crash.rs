@@ -77,4 +77,6 @@ async fn acknowledged_writes_survive() {
     }
     let head = stack.get("/api/v1/status").await.body["head"].as_i64().expect("a number");
     assert_eq!(numbers, (1..=head).rev().collect::<Vec<_>>(), "no gap");
+    let verdict = stack.get("/api/v1/audit/verify?limit=1000000").await.expect(200).body;
+    assert!(verdict["ok"] == true && verdict["complete"] == true, "the audit log is whole: {verdict}");
 }

@@ -6,6 +6,7 @@ mod answers;
 mod architecture;
 mod as_code;
 mod as_code_client;
+mod audit;
 mod bad_input;
 mod bodies;
 mod changes;

@@ -150,3 +150,20 @@ fn lists_take_their_parameters_and_members_tell_their_defaults() {
     assert_eq!(schemas["ProblemCode"]["enum"].as_array().unwrap().len(), codes::Code::ALL.len());
     assert_eq!(schemas["ProblemCode"]["enum"][0], "bad_request");
 }
+
+/// A change set that is not there is 404 wherever one can be named, and a revision that is kept no more 410.
+#[test]
+fn what_is_read_through_a_change_set_may_be_absent() {
+    let document = document();
+    let mut found = 0;
+    for (path, method, operation) in operations(&document) {
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        if parameters.iter().any(|parameter| parameter["in"] == "query" && parameter["name"] == "change_set") {
+            found += 1;
+            for status in ["404", "410"] {
+                assert!(operation["responses"].get(status).is_some(), "{method} {path}: {status}");
+            }
+        }
+    }
+    assert!(found > 20, "{found}");
+}

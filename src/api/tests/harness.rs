@@ -61,7 +61,7 @@ pub async fn app_at(pool: &PgPool, clock: Clock) -> App {
     let state = ApiState::configured(
         service.clone(),
         PrometheusBuilder::new().build_recorder().handle(),
-        ApiOptions { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], insecure_cookies: false },
+        ApiOptions { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], insecure_cookies: false, ..ApiOptions::default() },
     );
     App { router: router(state.clone()), state, service }
 }

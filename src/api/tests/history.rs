@@ -152,7 +152,7 @@ async fn a_server_ends_though_a_stream_is_open(pool: PgPool) {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async move { drop(stopped.await) };
-    let server = tokio::spawn(crate::api::serve(listener, app.router.clone(), app.state.stop.clone(), shutdown));
+    let server = tokio::spawn(crate::api::serve(listener, app.router.clone(), None, app.state.stop.clone(), shutdown));
     let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
     client.write_all(request.as_bytes()).await.unwrap();

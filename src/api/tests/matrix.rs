@@ -77,8 +77,21 @@ fn asked(operation: &str) -> Option<(Action, Subject, Option<Value>)> {
         // A token for nothing: whoever may make one is told 422.
         "create_token" => (Create, Token, Some(json!({"name": "x"}))),
         "revoke_token" => (Delete, Token, None),
+        "list_audit" | "verify_audit" | "get_audit_row" => (Read, Audit, None),
+        "list_users" | "get_user" => (Read, User, None),
+        // Nobody's address: whoever may invite is told 422.
+        "create_user" => (Create, User, Some(json!({"email": "x", "roles": []}))),
+        "patch_user" => (Update, User, empty()),
+        "create_setup_link" => (Update, User, empty()),
+        "delete_user" => (Delete, User, None),
         _ => return None,
     })
+}
+
+/// What people do with their own account, whatever their roles: a token has none. Asked as people in `people` and `people_attacks`.
+fn own(operation: &str) -> bool {
+    ["change_password", "list_sessions", "end_session", "sign_out", "begin_totp", "confirm_totp", "disable_totp", "get_me"]
+        .contains(&operation)
 }
 
 /// Where a path goes, for objects in scope or out of it.
@@ -97,6 +110,8 @@ fn filled(template: &str, side: &str) -> String {
         ("{plan}", NOBODYS),
         ("{deployment}", NOBODYS),
         ("{token}", NOBODYS),
+        ("{user}", NOBODYS),
+        ("{session}", NOBODYS),
     ];
     let path = of.iter().fold(template.to_owned(), |path, (name, value)| path.replace(name, value));
     assert!(!path.contains('{'), "{path}: say what it stands for");
@@ -109,7 +124,8 @@ async fn status(app: &App, method: &str, path: &str, body: Option<&Value>, token
         request = request.header("authorization", format!("Bearer {token}"));
     }
     let kind = if method == "patch" && !path.contains("change-sets") { "application/merge-patch+json" } else { "application/json" };
-    let conditional = matches!(method, "put" | "patch" | "delete") && !path.contains("change-sets") && !path.contains("tokens");
+    let conditional =
+        matches!(method, "put" | "patch" | "delete") && !["change-sets", "tokens", "users", "auth"].iter().any(|part| path.contains(part));
     if conditional {
         request = request.header("if-match", "\"999999\"");
     }
@@ -175,6 +191,18 @@ async fn every_operation_by_everybody(pool: PgPool) {
         for (method, operation) in item.as_object().unwrap() {
             let name = operation["operationId"].as_str().unwrap();
             if guard::PUBLIC.contains(&template.as_str()) {
+                continue;
+            }
+            if own(name) {
+                let path = filled(template, "in");
+                for token in global.iter().map(|(_, token)| token).chain(scoped.iter().map(|(_, token)| token)) {
+                    let status = status(&app, method, &path, Some(&json!({})), Some(token)).await;
+                    let told = name == "get_me" && status == 200;
+                    assert!(told || matches!(status, 403 | 422), "{name} by a token, which has no account: {status}");
+                }
+                for nobody in [None, Some(expired.as_str()), Some(elsewhere.as_str())] {
+                    assert_eq!(status(&app, method, &path, Some(&json!({})), nobody).await, 401, "{name}");
+                }
                 continue;
             }
             let Some((action, subject, body)) = asked(name) else {

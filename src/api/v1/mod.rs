@@ -1,5 +1,6 @@
 //! `/api/v1`.
 
+pub mod audit;
 pub mod auth;
 pub mod batch;
 pub mod change_sets;

@@ -130,6 +130,36 @@ impl Client {
         Ok(Answer { body, headers })
     }
 
+    /// JSON lines, as they come; an answer that breaks off is an error.
+    pub async fn lines(&self, path: &str, mut each: impl FnMut(&str)) -> Result<(), Refused> {
+        let url = format!("{}/api/v1{path}", self.url());
+        let away = |error: reqwest::Error| Refused::Away { url: self.url().to_owned(), why: causes(&error) };
+        // A log of years takes its time; that nothing comes any more is noticed by the connection.
+        let request = self.http.get(&url).bearer_auth(&self.token).timeout(Duration::from_secs(24 * 3600));
+        let mut answer = request.send().await.map_err(away)?;
+        let status = answer.status();
+        if !status.is_success() {
+            let problem = answer.bytes().await.ok().and_then(|bytes| serde_json::from_slice::<Problem>(&bytes).ok());
+            return Err(match problem {
+                Some(problem) => Refused::Problem(Box::new(problem)),
+                None => Refused::Odd(format!("{url} answers {status}, and not as a Guard Proxy does: is the URL right?")),
+            });
+        }
+        let mut rest: Vec<u8> = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(away)? {
+            rest.extend_from_slice(&chunk);
+            let end = rest.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+            for line in rest[..end].split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+                each(&String::from_utf8_lossy(line));
+            }
+            rest.drain(..end);
+            if rest.len() > MOST_BYTES {
+                return Err(Refused::Odd(format!("{url} answers a line of more than {MOST_BYTES} bytes")));
+            }
+        }
+        if rest.is_empty() { Ok(()) } else { Err(Refused::Odd(format!("{url} broke off in a line"))) }
+    }
+
     /// All items of a list, page by page. `path` has no query yet.
     pub async fn all(&self, path: &str, query: &str) -> Result<Vec<Value>, Refused> {
         let mut items = Vec::new();

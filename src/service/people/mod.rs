@@ -1,7 +1,7 @@
 //! People: who they are, their sessions, and how they sign in. All of it is held in memory, since this process alone serves the database:
 //! a sign-out or a role taken away bites on the next request, without a query. The database is written first, then memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -10,11 +10,13 @@ use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Service;
+use super::{Service, Stranger};
 use crate::auth::{Jwks, KeySet, Keyring, Limiter, Passwords, SigningKey, Text};
+use crate::domain::audit::AuditEvent;
 use crate::domain::error::{Error, Result};
+use crate::domain::vhost::LabelKey;
 use crate::domain::{Email, Grant, Principal, Role, RoleBinding, Title, User};
-use crate::store::{SessionRow, Store, UserRow};
+use crate::store::{self, SessionRow, Store, UserRow};
 use crate::telemetry::clock::Clock;
 
 mod second_factor;
@@ -217,6 +219,11 @@ impl People {
         })
     }
 
+    /// Label keys by which somebody's scope is said.
+    pub fn labels(&self) -> BTreeSet<LabelKey> {
+        self.known(|known| known.users.values().flat_map(|person| person.grant.labels().cloned().collect::<Vec<_>>()).collect())
+    }
+
     fn known<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
         look(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -263,11 +270,6 @@ pub async fn upkeep(store: Store, people: Arc<People>, clock: Clock) {
     }
 }
 
-/// What happened to people, told in one place. Never a secret among it.
-fn note(what: &'static str, who: &str, about: &str, request_id: &str, address: Option<std::net::IpAddr>) {
-    tracing::info!(what, who, about, request_id, address = address.map(tracing::field::display), "people");
-}
-
 /// Only who has the administrator's role everywhere manages people.
 fn only_admins(principal: &Principal) -> Result<()> {
     let grant = match principal {
@@ -287,6 +289,18 @@ fn person(principal: &Principal) -> Result<(Uuid, Uuid)> {
 }
 
 impl Service {
+    /// What happened to people: to the log, and to the audit log. Never a secret among it.
+    async fn note(&self, what: &'static str, who: &str, about: &str, request_id: &str, address: Option<std::net::IpAddr>) {
+        tracing::info!(what, who, about, request_id, address = address.map(tracing::field::display), "people");
+        let event = AuditEvent { action: what, kind: "user", name: store::text(about, 200), ..AuditEvent::default() };
+        let stranger = Stranger { request_id, address };
+        if what == "sign_in_failed" {
+            self.audit_often(None, &stranger, event);
+        } else {
+            self.audit_by(who, &stranger, event).await;
+        }
+    }
+
     /// The public keys by which another service verifies access tokens.
     pub fn jwks(&self) -> Jwks {
         self.inner.people.keys.load().jwks()

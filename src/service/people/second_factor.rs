@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::sign_in::about;
-use super::{Service, SignedIn, note, person};
+use super::{Service, SignedIn, person};
 use crate::auth::{Text, totp};
 use crate::domain::error::{Error, Result};
 use crate::service::Caller;
@@ -60,7 +60,7 @@ impl Service {
         let hashes: Vec<[u8; 32]> = recovery_codes.iter().map(Text::hash).collect();
         let row = people.renewed(store, row, Some(&hashes), Some(session), now).await?;
         people.limiter.succeeded(&email);
-        note("totp_confirmed", &caller.principal.label(), &email, &caller.request_id, caller.address);
+        self.note("totp_confirmed", &caller.principal.label(), &email, &caller.request_id, caller.address).await;
         let signed_in = SignedIn { access: people.access(&row, session, now)?, user: row.user, session, cookie: None };
         Ok(TotpConfirmed { recovery_codes, signed_in })
     }
@@ -82,7 +82,7 @@ impl Service {
         let mut row = people.user(id)?;
         (row.totp, row.totp_pending) = (None, None);
         let row = people.renewed(store, row, Some(&[]), Some(session), now).await?;
-        note("totp_disabled", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address);
+        self.note("totp_disabled", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
         Ok(SignedIn { access: people.access(&row, session, now)?, user: row.user, session, cookie: None })
     }
 }

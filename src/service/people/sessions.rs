@@ -3,7 +3,7 @@
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Me, People, Service, SignedIn, Visitor, note, person};
+use super::{Me, People, Service, SignedIn, Visitor, person};
 use crate::auth::{Text, secret};
 use crate::domain::error::{Error, Result};
 use crate::domain::{Principal, Session};
@@ -38,7 +38,7 @@ impl Service {
         if !current && !before {
             people.end(store, &[id]).await?;
             tracing::warn!(session = %id, user = %user.user.id, "a used cookie came again, so somebody stole it: the session was ended");
-            note("session_reused", &user.user.email, &id.to_string(), &visitor.request_id, visitor.address);
+            self.note("session_reused", &user.user.email, &id.to_string(), &visitor.request_id, visitor.address).await;
             return Err(Error::SignInFailed);
         }
         let access = people.access(&user, id, now)?;
@@ -67,7 +67,14 @@ impl Service {
         } else {
             people.end(store, &[session]).await?;
         }
-        note("signed_out", &caller.principal.label(), if everywhere { "everywhere" } else { "here" }, &caller.request_id, caller.address);
+        self.note(
+            "signed_out",
+            &caller.principal.label(),
+            if everywhere { "everywhere" } else { "here" },
+            &caller.request_id,
+            caller.address,
+        )
+        .await;
         Ok(())
     }
 
@@ -92,7 +99,7 @@ impl Service {
             return Err(Error::NotFound { kind: "session", name: session.to_string() });
         }
         people.end(&self.inner.store, &[session]).await?;
-        note("session_ended", &caller.principal.label(), &session.to_string(), &caller.request_id, caller.address);
+        self.note("session_ended", &caller.principal.label(), &session.to_string(), &caller.request_id, caller.address).await;
         Ok(())
     }
 

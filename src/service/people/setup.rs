@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Service, Visitor, note, only_admins};
+use super::{Service, Visitor, only_admins};
 use crate::auth::{Text, password};
 use crate::domain::error::{Error, Result};
 use crate::domain::{Email, Grant, User};
@@ -50,7 +50,7 @@ impl Service {
         only_admins(&caller.principal)?;
         let row = self.inner.people.user(user)?;
         let link = make(&self.inner.store, SetupLink { user_id: Some(user), reset_totp }, self.now()).await?;
-        note("setup_link", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address);
+        self.note("setup_link", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
         Ok(link)
     }
 
@@ -90,7 +90,7 @@ impl Service {
         }
         let row = people.renewed(store, row, recovery, None, now).await?;
         people.limiter.succeeded(&row.user.email);
-        note("set_up", &row.user.email, &row.user.email, &visitor.request_id, visitor.address);
+        self.note("set_up", &row.user.email, &row.user.email, &visitor.request_id, visitor.address).await;
         Ok(row.user)
     }
 }

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{People, Service, SignIn, SignedIn, Visitor, note};
+use super::{People, Service, SignIn, SignedIn, Visitor};
 use crate::auth::{Claims, Text, password, totp};
 use crate::domain::Email;
 use crate::domain::error::{Error, Result};
@@ -29,7 +29,7 @@ impl Service {
             Ok(row) => row,
             Err(error) => {
                 if matches!(error, Error::SignInFailed) {
-                    note("sign_in_failed", whom, whom, &visitor.request_id, visitor.address);
+                    self.note("sign_in_failed", whom, whom, &visitor.request_id, visitor.address).await;
                 }
                 return Err(error);
             }
@@ -41,7 +41,7 @@ impl Service {
         let (session, cookie) = people.begin_session(store, row.user.id, visitor, now).await?;
         drop(changing);
         people.limiter.succeeded(&given.email);
-        note("signed_in", whom, whom, &visitor.request_id, visitor.address);
+        self.note("signed_in", whom, whom, &visitor.request_id, visitor.address).await;
         let access = people.access(&row, session, now)?;
         Ok(SignedIn { access, user: row.user, session, cookie: Some((cookie, people.longest)) })
     }
@@ -61,7 +61,7 @@ impl Service {
         }
         fresh.password_hash = Some(hash);
         let row = people.renewed(store, fresh, None, Some(session), now).await?;
-        note("password_changed", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address);
+        self.note("password_changed", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
         Ok(SignedIn { access: people.access(&row, session, now)?, user: row.user, session, cookie: None })
     }
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::setup::nobody_yet;
-use super::{Link, NewUser, People, Service, UserPatch, note, only_admins};
+use super::{Link, NewUser, People, Service, UserPatch, only_admins};
 use crate::domain::error::{Error, Result};
 use crate::domain::{RoleBinding, User};
 use crate::service::Caller;
@@ -36,7 +36,7 @@ impl Service {
         self.inner.store.put_user(&row, None).await?;
         people.change(|known| known.put_user(row.clone()));
         drop(changing);
-        note("user_created", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address);
+        self.note("user_created", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
         let link = self.setup_link(caller, row.user.id, false).await?;
         Ok((row.user, link))
     }
@@ -68,7 +68,7 @@ impl Service {
             people.change(|known| known.put_user(row.clone()));
             row
         };
-        note("user_changed", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address);
+        self.note("user_changed", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
         Ok(row.user)
     }
 
@@ -85,7 +85,7 @@ impl Service {
             known.by_email.remove(&row.user.email);
             known.users.remove(&id);
         });
-        note("user_deleted", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address);
+        self.note("user_deleted", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
         Ok(())
     }
 }

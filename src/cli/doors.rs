@@ -1,0 +1,120 @@
+//! What `doctor` says of how the API and its log are kept: listeners, certificates, files with secrets, the database role.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use x509_parser::pem::Pem;
+
+use super::doctor::Checks;
+use crate::config::Settings;
+use crate::store::Store;
+use crate::telemetry::clock;
+
+/// A certificate that ends sooner is worth a word.
+const SOON_S: i64 = 21 * 86_400;
+
+/// The way to the API, and what is kept in files for it.
+pub fn doors(checks: &mut Checks, settings: &Settings) {
+    let api = &settings.api;
+    let listen = api.listen;
+    let plain = api.tls_certificate.is_none();
+    match (plain, listen.ip().to_canonical().is_loopback()) {
+        (false, _) => checks.ok("API transport", "TLS"),
+        (true, true) => checks.ok("API transport", "plain HTTP, on loopback"),
+        (true, false) if api.allow_plain => {
+            checks.warn(
+                "API transport",
+                format!("{listen} is not loopback, and the API speaks plain HTTP: tokens can be read on the way"),
+                "set `api.tls_certificate` and `api.tls_key`, or listen on loopback behind a proxy that does TLS",
+            );
+        }
+        (true, false) => {
+            checks.fail(
+                "API transport",
+                format!("{listen} is not loopback, and there is no certificate: `serve` refuses to start"),
+                "set `api.tls_certificate` and `api.tls_key`",
+            );
+        }
+    }
+    if let Some(certificate) = &api.tls_certificate {
+        let now = clock::system()().unix_timestamp();
+        match ends(certificate) {
+            Err(why) => checks.fail("API certificate", why, "it is a PEM file, the server's own certificate first"),
+            Ok(end) if end <= now => {
+                checks.fail("API certificate", "it has expired", "put a new one in its place: it is read without a restart")
+            }
+            Ok(end) if end - now < SOON_S => {
+                let days = (end - now) / 86_400;
+                checks.warn(
+                    "API certificate",
+                    format!("it expires in {days} days"),
+                    "put a new one in its place: it is read without a restart",
+                );
+            }
+            Ok(_) => checks.ok("API certificate", certificate.display().to_string()),
+        }
+    }
+    for (name, path) in [("API key", &api.tls_key), ("token file", &api.admin_token_file)] {
+        if let Some(path) = path {
+            secret(checks, name, path);
+        }
+    }
+}
+
+/// A file that nobody else should read.
+fn secret(checks: &mut Checks, name: &'static str, path: &Path) {
+    match path.metadata() {
+        Err(error) => checks.fail(name, format!("{}: {error}", path.display()), "guard-proxy must be able to read it"),
+        Ok(meta) if meta.mode() & 0o077 != 0 => {
+            let detail = format!("{} has mode {:o}: others may read it", path.display(), meta.mode() & 0o777);
+            checks.warn(name, detail, format!("chmod 600 {}", path.display()));
+        }
+        Ok(_) => checks.ok(name, path.display().to_string()),
+    }
+}
+
+/// When the first certificate of a file ends, in Unix seconds.
+fn ends(path: &Path) -> Result<i64, String> {
+    let text = fs_err::read(path).map_err(|error| error.to_string())?;
+    let first = Pem::iter_from_buffer(&text).find_map(Result::ok).filter(|pem| pem.label == "CERTIFICATE");
+    let pem = first.ok_or_else(|| format!("{}: there is no certificate in it", path.display()))?;
+    let certificate = pem.parse_x509().map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(certificate.validity().not_after.timestamp())
+}
+
+/// Whether the audit log is kept from the role that serves.
+pub async fn audit_log(checks: &mut Checks, store: &Store) {
+    let Ok((on, owns)) = store.audit_guard().await else {
+        return checks.warn("audit log", "its triggers cannot be looked at", "`guard-proxy migrate` makes them");
+    };
+    if !on {
+        let advice = "somebody took them away: `guard-proxy audit verify`, then put them back as in docs/audit.md";
+        checks.fail("audit log", "triggers that keep it append-only are missing or off", advice);
+    } else if store.is_superuser().await.unwrap_or(false) {
+        checks.warn("audit log", "the database role is a superuser, who can change it", "use a role of its own, as in docs/audit.md");
+    } else if owns {
+        let advice = "migrate with one role and serve with another, as in docs/audit.md";
+        checks.warn("audit log", "the database role owns it, and so can take its triggers away", advice);
+    } else {
+        checks.ok("audit log", "append-only for this database role");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_certificate_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cert.pem");
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        parameters.not_after = rcgen::date_time_ymd(2031, 2, 3);
+        std::fs::write(&path, parameters.self_signed(&key).unwrap().pem()).unwrap();
+        assert_eq!(ends(&path), Ok(1_927_843_200));
+        std::fs::write(&path, "nothing").unwrap();
+        assert!(ends(&path).is_err());
+        assert!(ends(&folder.path().join("none")).is_err());
+    }
+}
