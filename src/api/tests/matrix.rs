@@ -79,8 +79,8 @@ fn asked(operation: &str) -> Option<(Action, Subject, Option<Value>)> {
         "revoke_token" => (Delete, Token, None),
         "list_audit" | "verify_audit" | "get_audit_row" => (Read, Audit, None),
         "list_users" | "get_user" => (Read, User, None),
-        // Nobody's address: whoever may invite is told 422.
-        "create_user" => (Create, User, Some(json!({"email": "x", "roles": []}))),
+
+        "create_user" => (Create, User, Some(json!({"email": "new@example.com", "roles": [{"role": "viewer"}]}))),
         "patch_user" => (Update, User, empty()),
         "create_setup_link" => (Update, User, empty()),
         "delete_user" => (Delete, User, None),
@@ -123,7 +123,11 @@ async fn status(app: &App, method: &str, path: &str, body: Option<&Value>, token
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let kind = if method == "patch" && !path.contains("change-sets") { "application/merge-patch+json" } else { "application/json" };
+    let kind = if method == "patch" && !path.contains("change-sets") && !path.contains("users") {
+        "application/merge-patch+json"
+    } else {
+        "application/json"
+    };
     let conditional =
         matches!(method, "put" | "patch" | "delete") && !["change-sets", "tokens", "users", "auth"].iter().any(|part| path.contains(part));
     if conditional {
