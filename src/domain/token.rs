@@ -21,7 +21,7 @@ pub struct NewToken {
     #[serde(default)]
     #[schema(max_items = 64)]
     pub permits: Vec<Permit>,
-    /// Networks that it may be used from; anywhere where empty. What counts is the address of the connection.
+    /// Networks that it may be used from; anywhere where empty. What counts is the client behind `api.trusted_proxies`.
     #[serde(default)]
     #[schema(max_items = 64)]
     pub networks: Vec<Network>,
