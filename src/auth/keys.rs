@@ -132,7 +132,7 @@ mod tests {
         assert_eq!((two.public().count(), two.signer(late).unwrap().0), (2, first.kid.as_str()));
         assert_ne!(two.signer(from).unwrap().0, first.kid);
         assert!(two.past(from).is_empty());
-        assert_eq!(two.past(from + Duration::hours(1)), [first.kid.clone()]);
+        assert_eq!(two.past(from + Duration::hours(1)), std::slice::from_ref(&first.kid));
         let foreign = KeySet::open(&Keyring::random().unwrap(), &[first]).unwrap();
         assert!(foreign.signer(start).is_none() && foreign.wants_new(start) == Some(start));
     }
