@@ -51,8 +51,12 @@ impl Service {
         let head = self.head().revision;
         let base = base.unwrap_or(head);
         if base != head {
-            // Whether it can be read at all.
-            self.base(base).await?;
+            // Whether it can be read at all: what is wrong is in the body, not in the path.
+            self.base(base).await.map_err(|error| match error {
+                Error::NotFound { .. } => Error::invalid("/base", "not_found", error.to_string()),
+                Error::Gone(words) => Error::invalid("/base", "gone", words),
+                error => error,
+            })?;
         }
         let now = micros(self.now());
         let change_set = ChangeSet {

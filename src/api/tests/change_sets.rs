@@ -106,7 +106,7 @@ async fn what_is_wrong_is_told_and_leaves_nothing(pool: PgPool) {
     app.ask("POST", sets, &[JSON, "content-encoding: gzip"], "{}").await.problem(415, "unsupported_media_type");
     assert_eq!(pointers(&app.post(sets, json!({"mesage": ""})).await.problem(422, "invalid")), ["/mesage"]);
     assert_eq!(pointers(&app.post(sets, json!({"message": "a\u{0}"})).await.problem(422, "invalid")), ["/message"]);
-    app.post(sets, json!({"base": 99})).await.problem(404, "not_found");
+    assert_eq!(pointers(&app.post(sets, json!({"base": 99})).await.problem(422, "invalid")), ["/base"]);
 
     let id = app.change_set().await;
     let nobody = "00000000-0000-7000-8000-000000000000";
