@@ -14,5 +14,5 @@ out="$PWD/.sqlx"
 mkdir -p "$out"
 rm -f "$out"/query-*.json
 touch src/lib.rs
-SQLX_OFFLINE_DIR="$out" DATABASE_URL="$base/$name" cargo check --quiet --all-targets
+SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$out" DATABASE_URL="$base/$name" cargo check --quiet --all-targets
 if [ "${1-}" = --check ]; then diff -r .sqlx "$out" && rm -r "$out"; fi
