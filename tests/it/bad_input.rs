@@ -136,7 +136,12 @@ async fn without_the_token_nothing_answers() {
                     request = request.header("authorization", format!("Bearer {token}"));
                 }
                 let status = request.send().await.expect("an answer").status().as_u16();
-                let public = ["/health", "/ready", "/api/v1/openapi.json"].contains(&path.as_str());
+                // These take a password, a cookie or a link, and refuse by themselves what has none: see `api::tests::people_attacks`.
+                if ["/api/v1/auth/sign-in", "/api/v1/auth/refresh", "/api/v1/auth/setup"].contains(&path.as_str()) {
+                    assert!((400..500).contains(&status), "{method} {path} with {token:?}: {status}");
+                    continue;
+                }
+                let public = ["/health", "/ready", "/api/v1/openapi.json", "/.well-known/jwks.json"].contains(&path.as_str());
                 assert_eq!(status == 401, !public, "{method} {path} with {token:?}: {status}");
                 closed += usize::from(!public);
             }
