@@ -44,7 +44,7 @@ async fn main() {
     println!("{:<40} {:>8.2} s   (reference)", "haproxy -c on it", reference.as_secs_f64());
     run(&stack, "plan, nothing to do", &["plan"], &folder, &[0]);
     for (what, from, to) in
-        [("a mode (runtime lane)", "mode: block", "mode: detect"), ("a server's port (reload lane)", "port: 20000", "port: 20001")]
+        [("a mode (runtime lane)", "mode: block", "mode: detect"), ("a server's port (reload lane)", "port: 40000", "port: 40001")]
     {
         let file = if from.starts_with("mode") { "policies/p7.yaml" } else { "vhosts/v0.yaml" };
         let text = fs::read_to_string(folder.join(file)).expect("a file of the tree");
@@ -69,7 +69,7 @@ fn tree(folder: &Path, vhosts: usize) {
     }
     for n in 0..vhosts {
         let mut text = format!("kind: vhost\nname: v{n}\nhostnames: [v{n}.test, www.v{n}.test]\npolicy: p{}\n", n % 50);
-        let _ = writeln!(text, "upstream:\n  servers:\n    - {{name: a, address: 127.0.0.1, port: {}}}", 20_000 + n % 10_000);
+        let _ = writeln!(text, "upstream:\n  servers:\n    - {{name: a, address: 127.0.0.1, port: {}}}", 40_000 + n % 10_000);
         fs::write(folder.join(format!("vhosts/v{n}.yaml")), text).expect("writing the tree");
     }
 }
