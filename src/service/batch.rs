@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::object::pointed_into;
 use super::{Caller, CommittedSet, Operation, Precondition, Service};
 use crate::domain::change_set::ChangeSet;
 use crate::domain::error::{Error, FieldError, Result};
@@ -72,11 +73,8 @@ fn targets(operations: &[(Operation, Precondition)]) -> BTreeMap<(Kind, Name), T
 /// Pointers from the root, as pointers into the request where an operation is about the object.
 fn by_operation(error: Error, targets: &BTreeMap<(Kind, Name), Target>) -> Error {
     let moved = |mut fault: FieldError| {
-        let mut parts = fault.pointer.splitn(4, '/').skip(1);
-        let (collection, name, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next());
-        let target = Kind::of_collection(collection).zip(Name::parse(name).ok()).and_then(|key| targets.get(&key));
-        let Some(Target { index, whole }) = target else { return fault };
-        let rest = rest.map(|rest| format!("/{rest}")).unwrap_or_default();
+        let target = pointed_into(&fault.pointer).and_then(|(key, rest)| Some((targets.get(&key)?, rest.to_owned())));
+        let Some((Target { index, whole }, rest)) = target else { return fault };
         if *whole {
             fault.pointer = format!("/operations/{index}/value{rest}");
         } else {

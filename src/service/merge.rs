@@ -40,14 +40,9 @@ pub enum Unfit {
 impl Staged {
     /// The difference of two states of one object.
     pub fn between(kind: Kind, name: &Name, base: Option<&Object>, after: Option<&Object>) -> Self {
-        let none = Arc::default();
-        let entries = |object: Option<&Object>| match object {
-            Some(Object::IpList(list)) => Arc::clone(&list.entries),
-            _ => Arc::clone(&none),
-        };
         let (added, removed) = match after {
             Some(Object::IpList(list)) => {
-                let before = entries(base);
+                let before = Object::entries(base);
                 let (_, added, closed) = entries::replace(&before, &list.entries);
                 (added, closed.into_iter().filter(|network| !list.entries.contains_key(network)).collect())
             }
@@ -316,12 +311,7 @@ fn ordered([base, mine, theirs]: &[Vec<String>; 3]) -> Option<Vec<&String>> {
 }
 
 fn merge_entries(before: Option<Object>, change: Option<Change>, staged: &Staged, next: Next<'_>) -> Result<Option<Change>, Unfit> {
-    let none = Arc::default();
-    let of = |object: Option<&Object>| match object {
-        Some(Object::IpList(list)) => Arc::clone(&list.entries),
-        _ => Arc::clone(&none),
-    };
-    let (base, theirs) = (of(staged.base.as_ref()), of(before.as_ref()));
+    let (base, theirs) = (Object::entries(staged.base.as_ref()), Object::entries(before.as_ref()));
     let mine = staged.added.iter().map(|entry| (entry.network, Some(entry))).chain(staged.removed.iter().map(|network| (*network, None)));
     let mut conflicts = Vec::new();
     let (mut opened, mut closed) = (Vec::new(), Vec::new());

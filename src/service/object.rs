@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::snapshot::ListState;
-use crate::domain::{IpList, Kind, Name, Policy, Revision, Snapshot, Versioned, Vhost};
+use crate::domain::{Entry, IpList, Kind, Name, Network, Policy, Revision, Snapshot, Versioned, Vhost};
 
 /// What a caller configures.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +74,13 @@ fn versioned<T>(facts: Facts, spec: T) -> Versioned<T> {
     Versioned { id, number, spec, revision, created_at, updated_at, elements }
 }
 
+/// The object that a pointer from the root points into, and the pointer from there on: `/policies/shop/paranoia` is `/paranoia` of `shop`.
+pub fn pointed_into(pointer: &str) -> Option<((Kind, Name), &str)> {
+    let (collection, rest) = pointer.strip_prefix('/')?.split_once('/')?;
+    let (name, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    Some(((Kind::of_collection(collection)?, Name::parse(name).ok()?), rest))
+}
+
 impl Object {
     /// A list made so is empty.
     pub fn new(facts: Facts, spec: Spec) -> Self {
@@ -81,6 +88,14 @@ impl Object {
             Spec::Vhost(vhost) => Self::Vhost(Arc::new(versioned(facts, vhost))),
             Spec::Policy(policy) => Self::Policy(Arc::new(versioned(facts, policy))),
             Spec::IpList(list) => Self::IpList(Arc::new(ListState { list: versioned(facts, list), entries: Arc::default() })),
+        }
+    }
+
+    /// An IP list's entries; none of what is no list.
+    pub fn entries(object: Option<&Self>) -> Arc<BTreeMap<Network, Entry>> {
+        match object {
+            Some(Self::IpList(list)) => Arc::clone(&list.entries),
+            _ => Arc::default(),
         }
     }
 

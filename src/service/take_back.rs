@@ -10,7 +10,7 @@ use super::authorize::Warrant;
 use super::entries::micros;
 use super::judge::Judged;
 use super::merge::Staged;
-use super::object::Object;
+use super::object::{Object, pointed_into};
 use super::view::row;
 use super::writer::{About, Reply, Request, Unmade, Work};
 use super::{Caller, Keyed, Service, plan, whole};
@@ -37,15 +37,12 @@ type Key = (Kind, Name);
 
 /// The object that a pointer from the root points into.
 fn object_of(pointer: &str) -> Option<Key> {
-    let mut parts = pointer.split('/').skip(1);
-    let kind = Kind::of_collection(parts.next()?)?;
-    Some((kind, Name::parse(parts.next()?).ok()?))
+    pointed_into(pointer).map(|(key, _)| key)
 }
 
 /// The revision that last changed the element of a keyed array that a pointer from the root points into.
 fn element_changed(state: &Snapshot, pointer: &str) -> Option<Revision> {
-    let (kind, name) = object_of(pointer)?;
-    let rest = pointer.splitn(4, '/').nth(3).map(|rest| format!("/{rest}"))?;
+    let ((kind, name), rest) = pointed_into(pointer)?;
     let object = Object::find(state, kind, &name)?;
     Keyed::of(kind).iter().find_map(|keyed| {
         let index: usize = rest.strip_prefix(keyed.pointer())?.strip_prefix('/')?.split('/').next()?.parse().ok()?;

@@ -1,24 +1,17 @@
 //! What is about many sites at once (revisions, deployments, events), as a caller may know it: what is about a site that they do not see is left
 //! out.
 
-use super::object::Object;
+use super::object::{Object, pointed_into};
 use super::{Caller, Service, StreamEvent};
 use crate::domain::change_set::ChangeSet;
 use crate::domain::deployment::Deployment;
 use crate::domain::diff::ChangeCounts;
 use crate::domain::proof::Proof;
 use crate::domain::revision::RevisionInfo;
-use crate::domain::{FieldError, Kind, Name, Snapshot};
-
-/// The object that a pointer from the root points into.
-fn object_of(pointer: &str) -> Option<(Kind, Name)> {
-    let mut parts = pointer.split('/').skip(1);
-    let kind = Kind::of_collection(parts.next()?)?;
-    Some((kind, Name::parse(parts.next()?).ok()?))
-}
+use crate::domain::{FieldError, Snapshot};
 
 fn about(snapshot: &Snapshot, error: &FieldError) -> bool {
-    object_of(&error.pointer).is_some_and(|(kind, name)| Object::find(snapshot, kind, &name).is_some())
+    pointed_into(&error.pointer).is_some_and(|((kind, name), _)| Object::find(snapshot, kind, &name).is_some())
 }
 
 impl Service {

@@ -31,6 +31,24 @@ pub struct RevisionFilter {
     pub created_at_lt: Option<OffsetDateTime>,
 }
 
+/// A filter's kinds and objects as columns.
+struct Wanted {
+    kinds: Vec<String>,
+    object_kinds: Vec<String>,
+    object_names: Vec<String>,
+}
+
+impl RevisionFilter {
+    fn wanted(&self) -> Wanted {
+        let text = |kind: &Kind| kind.as_str().to_owned();
+        Wanted {
+            kinds: self.kind.iter().map(text).collect(),
+            object_kinds: self.objects.iter().map(|(kind, _)| text(kind)).collect(),
+            object_names: self.objects.iter().map(|(_, name)| name.to_string()).collect(),
+        }
+    }
+}
+
 impl Row {
     fn info(self) -> Result<RevisionInfo> {
         Ok(RevisionInfo {
@@ -49,7 +67,7 @@ impl Row {
 impl Store {
     /// Newest first, only those before `before`; of each at most 100 changes, since a revision may have thousands.
     pub async fn revisions(&self, before: Option<Revision>, filter: &RevisionFilter, limit: i64) -> Result<Vec<RevisionInfo>> {
-        let kinds = |kinds: &mut dyn Iterator<Item = Kind>| kinds.map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>();
+        let wanted = filter.wanted();
         sqlx::query_as!(
             Row,
             r#"select number, created_at, author, message, digest, origin::text as "origin!", counts::text as "counts!",
@@ -67,9 +85,9 @@ impl Store {
             &filter.author,
             filter.created_at_gte,
             filter.created_at_lt,
-            &kinds(&mut filter.kind.iter().copied()),
-            &kinds(&mut filter.objects.iter().map(|(kind, _)| *kind)),
-            &filter.objects.iter().map(|(_, name)| name.to_string()).collect::<Vec<_>>()
+            &wanted.kinds,
+            &wanted.object_kinds,
+            &wanted.object_names
         )
         .fetch_all(&self.pool)
         .await
@@ -81,7 +99,7 @@ impl Store {
 
     /// How many the filter lets through.
     pub async fn count_revisions(&self, filter: &RevisionFilter) -> Result<i64> {
-        let kinds = |kinds: &mut dyn Iterator<Item = Kind>| kinds.map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>();
+        let wanted = filter.wanted();
         sqlx::query_scalar!(
             r#"select count(*) as "count!" from revisions r
                where (cardinality($1::text[]) = 0 or author = any ($1))
@@ -92,9 +110,9 @@ impl Store {
             &filter.author,
             filter.created_at_gte,
             filter.created_at_lt,
-            &kinds(&mut filter.kind.iter().copied()),
-            &kinds(&mut filter.objects.iter().map(|(kind, _)| *kind)),
-            &filter.objects.iter().map(|(_, name)| name.to_string()).collect::<Vec<_>>()
+            &wanted.kinds,
+            &wanted.object_kinds,
+            &wanted.object_names
         )
         .fetch_one(&self.pool)
         .await
