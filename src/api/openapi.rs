@@ -113,6 +113,8 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
     let people = path.starts_with("/api/v1/auth/") || path.starts_with("/api/v1/users");
     let credential = guard::CREDENTIALS.contains(&path);
     let configures = !people && !path.starts_with("/api/v1/change-sets") && !path.starts_with("/api/v1/tokens");
+    // No part of any revision.
+    let configures = configures && !path.ends_with("/mode-override");
     let conditional = configures && matches!(method, "put" | "patch" | "delete");
     let body = operation.get("requestBody").is_some();
     let tagged = path.starts_with("/api/v1/vhosts/") || path.starts_with("/api/v1/policies/") || path.starts_with("/api/v1/ip-lists/");

@@ -14,6 +14,7 @@ mod doors;
 mod export;
 mod failure;
 mod migrate;
+mod mode_override;
 mod openapi;
 mod people;
 mod plan;
@@ -87,6 +88,8 @@ enum Command {
     Status(status::Arguments),
     /// Make, list and revoke tokens for pipelines
     Token(token::Arguments),
+    /// Emergency: put a vhost into another mode for a while, whatever its policies say
+    ModeOverride(mode_override::Arguments),
 }
 
 impl Command {
@@ -101,6 +104,7 @@ impl Command {
             Self::Rollback(arguments) => Some(&mut arguments.connection),
             Self::Status(arguments) => Some(&mut arguments.connection),
             Self::Token(arguments) => Some(&mut arguments.connection),
+            Self::ModeOverride(arguments) => Some(&mut arguments.connection),
             Self::User(arguments) => Some(arguments.command.connection()?),
             Self::Audit(arguments) => arguments.connection(),
             _ => return None,
@@ -153,6 +157,7 @@ fn run(cli: Cli, environment: Vec<(String, String)>, printer: &Printer) -> Resul
         Command::Diff(arguments) => on_runtime(diff::run(arguments, printer)),
         Command::Rollback(arguments) => on_runtime(rollback::run(arguments, printer)),
         Command::Status(arguments) => on_runtime(status::run(arguments, printer)),
+        Command::ModeOverride(arguments) => on_runtime(mode_override::run(arguments, printer)),
         Command::Token(arguments) => on_runtime(token::run(arguments, printer)),
         Command::User(user::Arguments { command: user::Command::SetupLink }) => {
             done(on_runtime(user::setup_link(settings(cli.config)?.settings, printer)))

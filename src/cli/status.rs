@@ -9,7 +9,7 @@ use super::printer::{Printer, Tone};
 use super::words::text::{clean, count, one_line, time, word};
 use crate::domain::change_set::ChangeSet;
 use crate::domain::deployment::Deployment;
-use crate::domain::{Name, Revision};
+use crate::domain::{ModeOverride, Name, Revision};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -28,6 +28,8 @@ struct Status {
     deployment: Option<Deployment>,
     refused: Vec<Refused>,
     unproven: Vec<Name>,
+    #[serde(default)]
+    mode_overrides: Vec<ModeOverride>,
     engines: Engines,
     counts: Counts,
 }
@@ -114,6 +116,7 @@ fn lines(status: &Status, refused: &[ChangeSet], printer: &Printer) -> Vec<Strin
         let names: Vec<&str> = status.unproven.iter().map(Name::as_str).collect();
         out.push(format!("{}: {}", good(false, "Unproven vhosts"), names.join(", ")));
     }
+    out.extend(status.mode_overrides.iter().map(|one| super::mode_override::line(one, printer)));
     for change_set in refused {
         let what = change_set.revision.map(|revision| format!(" (revision {revision})")).unwrap_or_default();
         let message = if change_set.message.is_empty() { String::new() } else { format!(", \"{}\"", one_line(&change_set.message)) };

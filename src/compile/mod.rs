@@ -64,7 +64,7 @@ pub struct Desired {
     pub backends: Vec<Backend>,
     /// By vhost.
     pub probes: BTreeMap<Name, ProbeTarget>,
-    /// When the next entry or exclusion expires, after `now`.
+    /// When the next entry, exclusion or emergency mode expires, after `now`.
     pub next_expiry: Option<OffsetDateTime>,
     /// What could not be compiled, with pointers from the root (`/policies/shop/custom_rules/0/seclang`). Empty unless something is stored
     /// that today's validation would refuse; such a state must not be brought to a node.
@@ -113,9 +113,14 @@ pub fn compile(snapshot: &Snapshot, _node: &NodeSettings, now: OffsetDateTime) -
         for (pointer, policy) in vhost.policies().filter(|(_, policy)| !treatments.contains_key(policy)) {
             problems.push(FieldError::new(format!("/vhosts/{name}{pointer}"), "not_found", format!("there is no policy `{policy}`")));
         }
-        let Some(places) = places::places(vhost, &treatments, strict.ruleset(vhost, &treatments, &mut rulesets).as_deref()) else {
+        let Some(mut places) = places::places(vhost, &treatments, strict.ruleset(vhost, &treatments, &mut rulesets).as_deref()) else {
             continue;
         };
+        let emergency = snapshot.overrides.get(name).filter(|one| one.vhost_id == versioned.id && one.until > now);
+        if let Some(emergency) = emergency {
+            expiry.see(Some(emergency.until));
+            places.iter_mut().for_each(|place| place.treatment.mode = emergency.mode);
+        }
         let listed = (!vhost.access.is_empty()).then(|| {
             let profile = profile(snapshot, vhost, &mut problems);
             &*profiles.entry(profile).or_insert_with_key(|profile| {

@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::sample::{list, node, put_policy, put_vhost};
 use super::*;
-use crate::domain::Entry;
+use crate::domain::{Entry, Mode, ModeOverride};
 
 mod access;
 mod exclusions;
@@ -59,6 +59,33 @@ fn maps_are_sorted_and_keys_are_there_once() {
     for (name, map) in compiled(&sample::snapshot(200, 5)).maps {
         assert!(map.windows(2).all(|pair| pair[0].0 < pair[1].0), "{name:?}");
     }
+}
+
+#[test]
+fn an_emergency_mode_is_that_of_each_row_until_it_is_over() {
+    let mut snapshot = one();
+    let before = compiled(&snapshot);
+    let vhost = snapshot.vhosts[&name("a")].clone();
+    let now = NOW;
+    let mut emergency = |until, vhost_id| {
+        let one = ModeOverride {
+            vhost: name("a"),
+            vhost_id,
+            mode: Mode::Off,
+            until,
+            reason: "night".into(),
+            author: "me".into(),
+            created_at: now,
+        };
+        snapshot.overrides = Arc::new([(name("a"), one)].into());
+        compiled(&snapshot)
+    };
+    let soon = now + time::Duration::hours(1);
+    let off = emergency(soon, vhost.id);
+    assert!(off.probes[&name("a")].row.starts_with('O') && off.probes[&name("a")].mode == Mode::Off);
+    assert_eq!((off.probes[&name("a")].ruleset.clone(), off.next_expiry), (before.probes[&name("a")].ruleset.clone(), Some(soon)));
+    assert_eq!(emergency(now, vhost.id).probes[&name("a")].row, before.probes[&name("a")].row, "over");
+    assert_eq!(emergency(soon, uuid::Uuid::from_u128(9)).probes[&name("a")].row, before.probes[&name("a")].row, "its predecessor's");
 }
 
 #[test]

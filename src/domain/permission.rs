@@ -85,6 +85,7 @@ matrix! {
     Approval "approval"       scoped Editor none     Editor   none     "Change sets of others that await approval; by people alone, and of nothing that they had a part in.",
     Plan "plan"               scoped Viewer Operator none     none     "Plans of change sets and rollbacks.",
     Revision "revision"       scoped Viewer none     Operator none     "Revisions and their diffs; to update is to go back to one.",
+    ModeOverride "mode_override" scoped Viewer none Operator Operator "Emergency modes of vhosts; also of protected ones.",
     File "file"               global Viewer none     none     none     "Rendered files and plans of revisions: they show all sites.",
     Deployment "deployment"   scoped Viewer none     none     none     "Deployments.",
     Status "status"           scoped Viewer none     none     none     "What is live, and what has been seen to be.",

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Entry, Hostname, IpList, Name, Network, Policy, Revision, Vhost};
+use super::{Entry, Hostname, IpList, ModeOverrides, Name, Network, Policy, Revision, Vhost};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -82,6 +82,8 @@ pub struct Snapshot {
     pub vhosts: BTreeMap<Name, Arc<Versioned<Vhost>>>,
     pub policies: BTreeMap<Name, Arc<Versioned<Policy>>>,
     pub ip_lists: BTreeMap<Name, Arc<ListState>>,
+    /// Emergency modes: no part of a revision. The reconciler alone puts them here, for what it compiles.
+    pub overrides: Arc<ModeOverrides>,
     /// Which vhost has a hostname; kept by `put_vhost` and `remove_vhost`.
     hostnames: BTreeMap<Hostname, Name>,
     /// The protected vhosts; kept by the same.

@@ -88,7 +88,9 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
         let built = build(&snapshot, self.engines.settings(), self.journal.now(), None).await;
         let Ok(bundle) = built.bundle else { return Ok(()) };
         match self.engines.apply(&bundle, None, &Quiet).await.outcome {
-            Outcome::Live => self.live = Some(Live { revision, bundle, next_expiry: built.next_expiry }),
+            Outcome::Live => {
+                self.live = Some(Live { revision, bundle, overrides: Arc::clone(&snapshot.overrides), next_expiry: built.next_expiry })
+            }
             Outcome::Refused { said, .. } | Outcome::Retry { said } => {
                 tracing::error!(
                     revision,
@@ -121,10 +123,11 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
         };
         let previous = self.live.as_ref().map(|live| live.bundle.clone());
         let built = build(head, self.engines.settings(), self.journal.now(), previous.clone()).await;
-        self.bring_built(head.revision, deployment, built, previous).await;
+        self.bring_built(head, deployment, built, previous).await;
     }
 
-    async fn bring_built(&mut self, revision: Revision, mut deployment: Deployment, built: Built, previous: Option<Arc<Bundle>>) {
+    async fn bring_built(&mut self, head: &Snapshot, mut deployment: Deployment, built: Built, previous: Option<Arc<Bundle>>) {
+        let revision = head.revision;
         deployment.attempts += 1;
         deployment.state = DeploymentState::Validating;
         let Built { bundle, next_expiry, steps } = built;
@@ -172,7 +175,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             Outcome::Live => {
                 tracing::info!(revision, lanes = ?deployment.lanes, "reconcile.live");
                 if let Ok(bundle) = bundle {
-                    self.live = Some(Live { revision, bundle, next_expiry });
+                    self.live = Some(Live { revision, bundle, overrides: Arc::clone(&head.overrides), next_expiry });
                 }
                 self.refused = None;
                 self.refusals = 0;

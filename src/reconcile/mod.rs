@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dataplane::Node;
 use crate::domain::deployment::Deployment;
-use crate::domain::{Revision, Snapshot};
+use crate::domain::{ModeOverrides, Revision, Snapshot};
 use crate::render::Bundle;
 use crate::service::Service;
 use seams::{Engines, Journal};
@@ -69,8 +69,21 @@ async fn report_status<J: Journal, E: Engines>(journal: Arc<J>, engines: Arc<E>,
 struct Live {
     revision: Revision,
     bundle: Arc<Bundle>,
+    /// The emergency modes that it was made with.
+    overrides: Arc<ModeOverrides>,
     /// When the same revision will mean something else.
     next_expiry: Option<OffsetDateTime>,
+}
+
+/// A head, as it is to be compiled.
+fn with(head: &Arc<Snapshot>, overrides: &Arc<ModeOverrides>) -> Arc<Snapshot> {
+    // Most of the time there is none, and a copy is a look at every vhost.
+    if overrides.is_empty() {
+        return Arc::clone(head);
+    }
+    let mut head = Snapshot::clone(head);
+    head.overrides = Arc::clone(overrides);
+    Arc::new(head)
 }
 
 struct Reconciler<J, E> {
@@ -113,12 +126,12 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
     }
 
     async fn run(mut self, cancel: CancellationToken) {
-        let mut heads = self.journal.watch_head();
+        let (mut heads, mut overrides) = (self.journal.watch_head(), self.journal.watch_mode_overrides());
         if !self.begin(&cancel).await {
             return;
         }
         loop {
-            let head = heads.borrow_and_update().clone();
+            let head = with(&heads.borrow_and_update(), &overrides.borrow_and_update());
             if cancel.is_cancelled() {
                 return;
             }
@@ -136,6 +149,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             tokio::select! {
                 () = cancel.cancelled() => return,
                 changed = heads.changed() => if changed.is_err() { return },
+                changed = overrides.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep_until(until) => {}
             }
         }
@@ -148,6 +162,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
         }
         match &self.live {
             None => true,
+            Some(live) if live.overrides != head.overrides => true,
             Some(live) => live.revision != head.revision || live.next_expiry.is_some_and(|at| at <= self.journal.now()),
         }
     }

@@ -13,13 +13,15 @@ use crate::dataplane::{EngineStatus, Node, Progress, Report, Verdict};
 use crate::domain::deployment::{Deployment, Step};
 use crate::domain::error::Result;
 use crate::domain::proof::Proof;
-use crate::domain::{Name, Principal, Revision, Snapshot};
+use crate::domain::{ModeOverrides, Name, Principal, Revision, Snapshot};
 use crate::render::Bundle;
 use crate::service::{Blame, Caller, Service};
 
 /// What remembers. Implemented by the service.
 pub trait Journal: Send + Sync + 'static {
     fn watch_head(&self) -> watch::Receiver<Arc<Snapshot>>;
+    /// Emergency modes, which are in no snapshot.
+    fn watch_mode_overrides(&self) -> watch::Receiver<Arc<ModeOverrides>>;
     fn now(&self) -> OffsetDateTime;
     fn snapshot_at(&self, revision: Revision) -> impl Future<Output = Result<Arc<Snapshot>>> + Send;
     fn open_deployment(&self, revision: Revision) -> impl Future<Output = Result<Deployment>> + Send;
@@ -61,6 +63,9 @@ pub trait Engines: Send + Sync + 'static {
 impl Journal for Service {
     fn watch_head(&self) -> watch::Receiver<Arc<Snapshot>> {
         Self::watch_head(self)
+    }
+    fn watch_mode_overrides(&self) -> watch::Receiver<Arc<ModeOverrides>> {
+        Self::watch_mode_overrides(self)
     }
     fn now(&self) -> OffsetDateTime {
         Self::now(self)

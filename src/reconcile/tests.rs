@@ -16,11 +16,13 @@ use crate::dataplane::{EngineStatus, Outcome, Progress, Report, Verdict};
 use crate::domain::deployment::{Deployment, DeploymentState, Lane, Step};
 use crate::domain::error::{Error, Result};
 use crate::domain::proof::Proof;
-use crate::domain::{FieldError, Name, Revision, Snapshot};
+use crate::domain::{FieldError, Mode, ModeOverride, ModeOverrides, Name, Revision, Snapshot};
 use crate::render::Bundle;
 use crate::service::Blame;
 
 struct Remembered {
+    now: Mutex<OffsetDateTime>,
+    overrides: watch::Sender<Arc<ModeOverrides>>,
     head: watch::Sender<Arc<Snapshot>>,
     deployments: Mutex<Vec<Deployment>>,
     steps: Mutex<Vec<(Uuid, i32, String)>>,
@@ -38,6 +40,8 @@ impl Remembered {
         let head = watch::Sender::new(Arc::new(snapshot(revision)));
         Arc::new(Self {
             head,
+            now: Mutex::new(OffsetDateTime::UNIX_EPOCH),
+            overrides: watch::Sender::default(),
             deployments: Mutex::default(),
             steps: Mutex::default(),
             down: Mutex::default(),
@@ -92,11 +96,14 @@ fn deployment(revision: Revision, state: DeploymentState) -> Deployment {
 }
 
 impl Journal for Remembered {
+    fn watch_mode_overrides(&self) -> watch::Receiver<Arc<ModeOverrides>> {
+        self.overrides.subscribe()
+    }
     fn watch_head(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.head.subscribe()
     }
     fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::UNIX_EPOCH
+        *self.now.lock().unwrap()
     }
     async fn snapshot_at(&self, revision: Revision) -> Result<Arc<Snapshot>> {
         Ok(Arc::new(snapshot(revision)))
@@ -474,6 +481,35 @@ async fn a_start_picks_up_where_the_last_one_stopped() {
     journal.write(4);
     let running = Running::start(&journal, &engines);
     until("kept", || engines.applied() == ["4<-?", "3<-?"]).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_emergency_mode_is_brought_at_once_and_ends_by_itself() {
+    let (journal, engines) = (Remembered::new(1), Obedient::new());
+    let running = Running::start(&journal, &engines);
+    until("the first", || journal.story() == ["1 live"]).await;
+    let now = *journal.now.lock().unwrap();
+    let vhost = journal.head.borrow().vhosts.values().next().unwrap().clone();
+    let one = ModeOverride {
+        vhost: vhost.spec.name.clone(),
+        vhost_id: vhost.id,
+        mode: Mode::Off,
+        until: now + time::Duration::hours(1),
+        reason: "night".into(),
+        author: "me".into(),
+        created_at: now,
+    };
+    journal.overrides.send_modify(|all| _ = Arc::make_mut(all).insert(one.vhost.clone(), one));
+    until("in force", || journal.story() == ["1 live", "1 live"]).await;
+    a_while().await;
+    assert_eq!(journal.story().len(), 2, "it is brought once");
+    *journal.now.lock().unwrap() = now + time::Duration::hours(1);
+    until("over", || journal.story() == ["1 live", "1 live", "1 live"]).await;
+    let digests: Vec<String> = journal.deployments.lock().unwrap().iter().map(|d| d.bundle_digest.clone()).collect();
+    assert!(digests[0] != digests[1] && digests[0] == digests[2]);
+    a_while().await;
+    assert_eq!(journal.story().len(), 3, "what is over is over");
     running.stop().await;
 }
 

@@ -28,6 +28,7 @@ mod judge;
 mod keyed;
 mod live;
 mod merge;
+mod mode_override;
 mod needs;
 mod object;
 mod observe;

@@ -17,6 +17,7 @@ impl Service {
         describe_gauge!("guard_proxy_deployment_retrying", "1 while a deployment is retried because something is away or full.");
         describe_gauge!("guard_proxy_revisions_refused", "Refused revisions since the last live one.");
         describe_gauge!("guard_proxy_vhosts_unproven", "Vhosts whose last probe saw something else than the live revision says.");
+        describe_gauge!("guard_proxy_mode_overrides", "Vhosts in an emergency mode: not as their policies say.");
         describe_gauge!("guard_proxy_engine_up", "1 for an engine that answers.");
         let (live, engines) = (self.watch_live().borrow().clone(), self.engine_status());
         let retrying = live.deployment.as_ref().is_some_and(|d| d.state == DeploymentState::Retrying);
@@ -25,6 +26,10 @@ impl Service {
         gauge!("guard_proxy_deployment_retrying").set(f64::from(u8::from(retrying)));
         gauge!("guard_proxy_revisions_refused").set(live.refused.len() as f64);
         gauge!("guard_proxy_vhosts_unproven").set(live.unproven.len() as f64);
+        let (now, head) = (self.now(), self.head());
+        let overrides = self.watch_mode_overrides().borrow().clone();
+        let in_force = overrides.values().filter(|one| one.until > now && super::mode_override::is_of(&head, one)).count();
+        gauge!("guard_proxy_mode_overrides").set(in_force as f64);
         for (engine, up) in [("haproxy", engines.haproxy_up), ("guard-spoa", engines.spoa_up), ("validator", engines.validator_up)] {
             gauge!("guard_proxy_engine_up", "engine" => engine).set(f64::from(u8::from(up)));
         }

@@ -27,7 +27,7 @@ use crate::dataplane::EngineStatus;
 use crate::domain::deployment::Deployment;
 use crate::domain::error::{Error, Result};
 use crate::domain::proof::{Proof, ProofState};
-use crate::domain::{Name, Revision, Snapshot};
+use crate::domain::{ModeOverrides, Name, Revision, Snapshot};
 use crate::store::{Lead, Store};
 use crate::telemetry::clock::Clock;
 
@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub newest: ArcSwap<Snapshot>,
     pub head: watch::Sender<Arc<Snapshot>>,
     pub live: watch::Sender<Arc<LiveState>>,
+    /// Emergency modes.
+    pub overrides: watch::Sender<Arc<ModeOverrides>>,
     pub stream: Stream,
     leads: AtomicBool,
     /// The first revision whose state can still be made.
@@ -127,6 +129,7 @@ impl Service {
         let loaded = store.load_head().await?;
         let (live, proofs, tokens) = (live_state(&store).await?, store.proofs().await?, Tokens::load(&store).await?);
         let first_kept = store.first_kept().await?;
+        let overrides = store.mode_overrides().await?.into_iter().map(|one| (one.vhost.clone(), one)).collect();
         let people = People::load(&store, people, clock()).await?;
 
         let head = Arc::new(loaded.snapshot);
@@ -148,6 +151,7 @@ impl Service {
             newest: ArcSwap::new(Arc::clone(&head)),
             head: watch::Sender::new(head),
             live: watch::Sender::new(Arc::new(live)),
+            overrides: watch::Sender::new(Arc::new(overrides)),
             stream: Stream::new(first_event),
             leads: AtomicBool::new(false),
             first_kept: AtomicI64::new(first_kept),

@@ -21,6 +21,7 @@ mod deployments;
 mod history;
 mod lead;
 mod load;
+mod mode_overrides;
 mod people;
 mod proofs;
 mod revisions;

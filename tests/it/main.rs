@@ -13,6 +13,7 @@ mod changes;
 mod crash;
 mod deployments;
 mod downgrades;
+mod emergency;
 mod fail_modes;
 mod faults;
 mod fuzz;

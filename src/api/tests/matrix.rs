@@ -72,6 +72,10 @@ fn asked(operation: &str) -> Option<(Action, Subject, Option<Value>)> {
         "list_revision_files" | "get_revision_file" => (Read, File, None),
         "list_deployments" | "get_deployment" => (Read, Deployment, None),
         "get_status" => (Read, Status, None),
+        "get_mode_override" => (Read, ModeOverride, None),
+        // Wrong, so that whoever may is told 422.
+        "put_mode_override" => (Update, ModeOverride, Some(json!({"mode": "off", "until": "2001-01-01T00:00:00Z", "reason": "x"}))),
+        "delete_mode_override" => (Delete, ModeOverride, None),
         "stream_events" => (Read, Stream, None),
         "get_metrics" => (Read, Metrics, None),
         "list_roles" => (Read, Subject::Role, None),

@@ -11,6 +11,7 @@ mod guarded;
 mod harness;
 mod history;
 mod matrix;
+mod mode_override;
 mod people;
 mod people_attacks;
 mod people_lab;

@@ -18,7 +18,7 @@ use crate::api::state::ApiState;
 use crate::dataplane::EngineStatus;
 use crate::domain::deployment::Deployment;
 use crate::domain::proof::{Proof, ProofState};
-use crate::domain::{Action, Name, Revision, Subject};
+use crate::domain::{Action, ModeOverride, Name, Revision, Subject};
 
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(status)).routes(routes!(vhost_status))
@@ -40,6 +40,8 @@ pub struct Status {
     refused: Vec<RefusedRevision>,
     /// Vhosts whose last probe saw something else than expected.
     unproven: Vec<Name>,
+    /// Emergency modes in force: these vhosts are not treated as their policies say.
+    mode_overrides: Vec<ModeOverride>,
     #[schema(value_type = EngineStatus)]
     engines: Arc<EngineStatus>,
     counts: Counts,
@@ -83,6 +85,7 @@ async fn status(State(state): State<ApiState>, asker: Asker, _: Query<NoParams>)
         deployment: live.deployment.as_ref().map(told),
         refused: refused.collect(),
         unproven: live.unproven.iter().filter(|name| snapshot.vhosts.contains_key(*name)).cloned().collect(),
+        mode_overrides: state.service.mode_overrides(&asker),
         engines: state.service.engine_status(),
         counts: Counts { vhosts: snapshot.vhosts.len(), policies: snapshot.policies.len(), ip_lists: snapshot.ip_lists.len() },
     };
@@ -101,6 +104,9 @@ pub struct VhostStatus {
     live: bool,
     /// What the last probe showed, `unproven` while an engine is away; `unprobed` where there was none since the vhost last changed.
     state: ProofState,
+    /// The emergency mode in force, if there is one: the vhost is not treated as its policies say.
+    #[schema(required)]
+    mode_override: Option<ModeOverride>,
     /// The last probe; null before the first.
     #[schema(required, value_type = Option<Proof>)]
     proof: Option<Arc<Proof>>,
@@ -131,6 +137,7 @@ async fn vhost_status(
         revision: held.revision,
         live_revision,
         live: held.revision <= live_revision,
+        mode_override: state.service.mode_override_in_force(&held),
         state: if stale { ProofState::Unprobed } else { seen },
         proof,
     };

@@ -20,7 +20,7 @@ pub(super) fn weaker(before: &Policy, after: &Policy, now: OffsetDateTime) -> Ve
             Mode::Off => (RiskClass::High, "nothing is inspected any more"),
             _ => (RiskClass::Medium, "attacks are reported and no longer denied"),
         };
-        add(class, "mode_lowered", "/mode", format!("mode: {} → {}: {means}", word(before.mode), word(after.mode)));
+        add(class, "mode_lowered", "/mode", format!("mode: {} → {}: {means}", before.mode.as_str(), after.mode.as_str()));
     }
     let (old, new) = (before.paranoia, after.paranoia);
     if new.blocking < old.blocking {
@@ -46,14 +46,6 @@ pub(super) fn weaker(before: &Policy, after: &Policy, now: OffsetDateTime) -> Ve
     }
     out.extend(exclusions::wide(&before.exclusions, &after.exclusions, now));
     out
-}
-
-fn word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Off => "off",
-        Mode::Detect => "detect",
-        Mode::Block => "block",
-    }
 }
 
 /// The id of an enabled rule that is not there any more, and what to say. One that has a new id is there.
