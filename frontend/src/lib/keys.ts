@@ -1,0 +1,46 @@
+import type { QueryClient } from "@tanstack/react-query";
+
+/** What there is to be read; the first part of each query's key, so that events can invalidate by it. */
+export type Resource =
+  | "vhosts"
+  | "policies"
+  | "ip-lists"
+  | "change-sets"
+  | "plans"
+  | "revisions"
+  | "deployments"
+  | "status"
+  | "proofs"
+  | "audit"
+  | "users"
+  | "tokens"
+  | "sessions"
+  | "roles"
+  | "me";
+
+export const keys = {
+  all: (resource: Resource) => [resource] as const,
+  list: (resource: Resource, params: object = {}) => [resource, "list", params] as const,
+  one: (resource: Resource, id: string | number, ...part: (string | number | object)[]) =>
+    [resource, "one", id, ...part] as const,
+};
+
+export type Topic = "revisions" | "deployments" | "status" | "proofs" | "change_sets";
+
+/** What an event of a topic makes old. */
+const STALE: Record<Topic, Resource[]> = {
+  revisions: ["revisions", "vhosts", "policies", "ip-lists", "audit"],
+  deployments: ["deployments"],
+  status: ["status"],
+  proofs: ["proofs"],
+  change_sets: ["change-sets"],
+};
+
+export function invalidate(queries: QueryClient, topic: Topic) {
+  for (const resource of STALE[topic]) void queries.invalidateQueries({ queryKey: keys.all(resource) });
+}
+
+/** After a gap in the events everything may be old. */
+export function invalidateAll(queries: QueryClient) {
+  void queries.invalidateQueries();
+}

@@ -1,0 +1,40 @@
+import "@mantine/core/styles.css";
+import "@mantine/notifications/styles.css";
+import "./global.css";
+import { MantineProvider } from "@mantine/core";
+import { Notifications } from "@mantine/notifications";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { session } from "./auth/session";
+import { makeQueries } from "./lib/queries";
+import { makeRouter } from "./router";
+import { cssVariables, styleNonce, theme } from "./theme";
+
+const queries = makeQueries();
+const router = makeRouter(queries);
+
+// Signed out, here or in another tab: nothing of what was read stays, and the guard of the routes leads to the sign-in.
+session.watch(() => {
+  if (session.get().status === "out") queries.clear();
+  void router.invalidate();
+});
+
+const root = document.getElementById("root");
+if (!root) throw new Error("no place for the panel in the page");
+createRoot(root).render(
+  <StrictMode>
+    <MantineProvider
+      theme={theme}
+      defaultColorScheme="auto"
+      cssVariablesResolver={cssVariables}
+      getStyleNonce={() => styleNonce() ?? ""}
+    >
+      <QueryClientProvider client={queries}>
+        <Notifications position="bottom-right" />
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </MantineProvider>
+  </StrictMode>,
+);
