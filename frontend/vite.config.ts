@@ -21,7 +21,7 @@ export default defineConfig({
     react(),
     compress(),
   ],
-  resolve: { alias: { "@": here("src"), "@guard-proxy/client": here("client-alias.ts") } },
+  resolve: { alias: { "@": here("src"), "@guard-proxy/client": here("packages/client/src/index.ts") } },
   server: {
     host: "127.0.0.1",
     proxy: Object.fromEntries(["/api", "/docs", "/health", "/ready", "/.well-known"].map((path) => [path, proxied])),
