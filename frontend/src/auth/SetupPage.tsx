@@ -91,13 +91,7 @@ export function SetupPage() {
             key={form.key("password")}
             {...form.getInputProps("password")}
           />
-          <PasswordInput
-            label="Once more"
-            autoComplete="new-password"
-            required
-            key={form.key("again")}
-            {...form.getInputProps("again")}
-          />
+          <PasswordInput label="Once more" autoComplete="new-password" required key={form.key("again")} {...form.getInputProps("again")} />
           <Button type="submit" loading={busy}>
             Choose this password
           </Button>

@@ -1,8 +1,8 @@
+import { isProblem } from "@guard-proxy/client";
 import { Alert, Button, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useEffect, useRef, useState } from "react";
 import { ProblemAlert } from "@/components/ProblemAlert";
-import { ApiProblem } from "@/lib/api";
 import { Door } from "./Door";
 import { session } from "./session";
 import { useSession } from "./use-session";
@@ -26,7 +26,7 @@ export function SignInPage() {
     try {
       await session.signIn({ email: email.trim(), password, totp: wantsCode ? totp.replaceAll(" ", "") : null });
     } catch (refused) {
-      if (refused instanceof ApiProblem && refused.problem.code === "totp_required") setWantsCode(true);
+      if (isProblem(refused, "totp_required")) setWantsCode(true);
       else setError(refused);
     } finally {
       setBusy(false);

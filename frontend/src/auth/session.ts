@@ -1,5 +1,5 @@
-import { client, refreshSession, type SignedIn, type SignIn, signIn, signOut } from "@guard-proxy/client";
-import { ApiProblem, call } from "@/lib/api";
+import { client, createGuardProxy, isProblem, refreshSession, type SignedIn, type SignIn, signIn, signOut } from "@guard-proxy/client";
+import { call } from "@/lib/api";
 import { alone, openTabs, type SignedOutWhy } from "./tabs";
 
 /**
@@ -50,7 +50,7 @@ export const session = {
       await call(signOut({ body: { everywhere } }));
     } catch (error) {
       // A session that is over is what was wanted; anything else leaves the cookie where it is, so say so.
-      if (!(error instanceof ApiProblem && error.problem.status === 401)) throw error;
+      if (!isProblem(error, "unauthenticated")) throw error;
     }
     tabs.tell({ type: "signed-out", why: "asked" });
     leave("asked");
@@ -97,7 +97,7 @@ async function refresh(used: string | undefined): Promise<string> {
       take(next);
       return next.access_token;
     } catch (error) {
-      const over = error instanceof ApiProblem && (error.problem.status === 401 || error.problem.status === 403);
+      const over = isProblem(error) && (error.status === 401 || error.status === 403);
       if (over) {
         const why = state.status === "in" ? "expired" : "never";
         if (why === "expired") tabs.tell({ type: "signed-out", why });
@@ -114,25 +114,9 @@ async function refresh(used: string | undefined): Promise<string> {
   });
 }
 
-/** Answers 401 once in a while mean that the token ended on its way (or the machine slept): get another, and try once more. */
-export async function fetchWithSession(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-  const request = new Request(input, init);
-  const sent = request.headers.get("authorization");
-  const again = sent ? request.clone() : undefined;
-  const answer = await fetch(request);
-  if (answer.status !== 401 || !again || !sent) return answer;
-  let next: string;
-  try {
-    next = await refresh(sent.replace(/^Bearer /, ""));
-  } catch {
-    return answer;
-  }
-  again.headers.set("authorization", `Bearer ${next}`);
-  return fetch(again);
-}
-
-client.setConfig({
-  baseUrl: typeof location === "undefined" ? "" : location.origin,
-  auth: () => token,
-  fetch: fetchWithSession,
+/** Operations use this client: it asks for another token where one is refused (it ended on its way, or the machine slept). */
+createGuardProxy({
+  client,
+  baseUrl: location.origin,
+  getToken: (refused) => (refused === undefined ? token : refresh(refused).catch(() => undefined)),
 });

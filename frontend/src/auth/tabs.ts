@@ -1,7 +1,5 @@
 /** Tabs of one browser: what one learns, all know. */
-export type TabMessage =
-  | { type: "token"; token: string; expiresAt: number }
-  | { type: "signed-out"; why: SignedOutWhy };
+export type TabMessage = { type: "token"; token: string; expiresAt: number } | { type: "signed-out"; why: SignedOutWhy };
 
 export type SignedOutWhy = "asked" | "expired" | "never";
 

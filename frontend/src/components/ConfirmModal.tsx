@@ -56,12 +56,7 @@ function Confirm({ onClose, onConfirm, children, confirm, dangerous, typed }: Pr
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button
-            type="submit"
-            color={dangerous ? "red" : undefined}
-            loading={busy}
-            disabled={typed !== undefined && text !== typed}
-          >
+          <Button type="submit" color={dangerous ? "red" : undefined} loading={busy} disabled={typed !== undefined && text !== typed}>
             {confirm}
           </Button>
         </Group>

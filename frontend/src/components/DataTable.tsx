@@ -65,8 +65,7 @@ export function DataTable<T>(props: Props<T>) {
     if (hasMore && !loadingMore && last >= rows.length - NEAR) more();
   }, [hasMore, loadingMore, last, rows.length, more]);
 
-  if (permission && !permission.allowed)
-    return <EmptyState title="Not for you to see">{permission.disabledReason}</EmptyState>;
+  if (permission && !permission.allowed) return <EmptyState title="Not for you to see">{permission.disabledReason}</EmptyState>;
   if (pages.error && rows.length === 0) return <ProblemAlert error={pages.error} onRetry={pages.again} />;
   if (!pages.loading && rows.length === 0) return <>{empty ?? <EmptyState title="Nothing here" />}</>;
 
@@ -76,22 +75,8 @@ export function DataTable<T>(props: Props<T>) {
   return (
     <>
       {pages.error && <ProblemAlert error={pages.error} onRetry={pages.again} />}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard */}
-      <Box
-        ref={box}
-        className={classes.box}
-        tabIndex={0}
-        role="region"
-        aria-label={label}
-        aria-busy={pages.loading || pages.stale}
-      >
-        <Table
-          className={classes.table}
-          stickyHeader
-          highlightOnHover
-          aria-label={label}
-          aria-rowcount={(pages.total ?? rows.length) + 1}
-        >
+      <Box ref={box} className={classes.box} tabIndex={0} role="region" aria-label={label} aria-busy={pages.loading || pages.stale}>
+        <Table className={classes.table} stickyHeader highlightOnHover aria-label={label} aria-rowcount={(pages.total ?? rows.length) + 1}>
           <Head {...props} />
           <Table.Tbody data-stale={pages.stale || undefined}>
             {pages.loading && <Bones count={8} columns={wide} />}
@@ -148,10 +133,7 @@ function Head<T>({ columns, sort, onSort, selection, pages, rowKey }: Props<T>) 
               aria-sort={up ? "ascending" : down ? "descending" : column.sort ? "none" : undefined}
             >
               {column.sort && onSort ? (
-                <UnstyledButton
-                  className={classes.sort}
-                  onClick={() => onSort(up ? `-${column.sort}` : `${column.sort}`)}
-                >
+                <UnstyledButton className={classes.sort} onClick={() => onSort(up ? `-${column.sort}` : `${column.sort}`)}>
                   {column.header} <Icon size={14} aria-hidden />
                 </UnstyledButton>
               ) : (

@@ -15,7 +15,7 @@ type Props = {
 /** What went wrong, where, what to do, and the request id by which the server's log has it. */
 export function ProblemAlert({ error, withErrors = true, onRetry }: Props) {
   if (!error) return null;
-  const { problem } = asProblem(error);
+  const problem = asProblem(error);
   const hint = advice(problem);
   return (
     <Alert color="red" variant="light" icon={<IconAlertCircle aria-hidden />} title={problem.title} role="alert">

@@ -1,7 +1,7 @@
 import type { Problem } from "@guard-proxy/client";
 
 /** What to do about a problem, where its detail does not say. */
-export function advice({ code, deployment }: Problem): string | undefined {
+export function advice({ code, deployment }: Pick<Problem, "code" | "deployment">): string | undefined {
   switch (code) {
     case "unauthenticated":
       return "Sign in again.";

@@ -19,12 +19,11 @@ type Options = {
  * An error inside a field's value (`/hostnames/1` of a field `hostnames`) is shown at that field.
  */
 export function applyProblem(form: Form, error: unknown, options: Options = {}): FieldError[] {
-  const { errors } = asProblem(error).problem;
+  const { errors } = asProblem(error);
   const left: FieldError[] = [];
   const found = new Map<string, string[]>();
   for (const one of errors) {
-    const pointer =
-      options.root && one.pointer.startsWith(options.root) ? one.pointer.slice(options.root.length) : one.pointer;
+    const pointer = options.root && one.pointer.startsWith(options.root) ? one.pointer.slice(options.root.length) : one.pointer;
     const path = options.field ? options.field(pointer) : known(form.getValues(), toField(pointer));
     if (path) found.set(path, [...(found.get(path) ?? []), one.detail]);
     else left.push(one);

@@ -1,3 +1,4 @@
+import type { Topic } from "@guard-proxy/client";
 import type { QueryClient } from "@tanstack/react-query";
 
 /** What there is to be read; the first part of each query's key, so that events can invalidate by it. */
@@ -21,18 +22,15 @@ export type Resource =
 export const keys = {
   all: (resource: Resource) => [resource] as const,
   list: (resource: Resource, params: object = {}) => [resource, "list", params] as const,
-  one: (resource: Resource, id: string | number, ...part: (string | number | object)[]) =>
-    [resource, "one", id, ...part] as const,
+  one: (resource: Resource, id: string | number, ...part: (string | number | object)[]) => [resource, "one", id, ...part] as const,
 };
-
-export type Topic = "revisions" | "deployments" | "status" | "proofs" | "change_sets";
 
 /** What an event of a topic makes old. */
 const STALE: Record<Topic, Resource[]> = {
-  revisions: ["revisions", "vhosts", "policies", "ip-lists", "audit"],
-  deployments: ["deployments"],
+  revisions: ["revisions", "vhosts", "policies", "ip-lists", "audit", "status"],
+  deployments: ["deployments", "status"],
   status: ["status"],
-  proofs: ["proofs"],
+  proofs: ["proofs", "status"],
   change_sets: ["change-sets"],
 };
 

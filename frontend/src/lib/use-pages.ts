@@ -3,10 +3,7 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 type Page<T> = { items: T[]; next_cursor: string | null; total?: number };
 
 /** A list of the server's, page after page: what `DataTable` shows. */
-export function usePages<T>(
-  queryKey: readonly unknown[],
-  fetch: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>,
-) {
+export function usePages<T>(queryKey: readonly unknown[], fetch: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>) {
   const query = useInfiniteQuery({
     queryKey,
     queryFn: ({ pageParam, signal }) => fetch(pageParam, signal),

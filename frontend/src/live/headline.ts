@@ -13,12 +13,10 @@ const UNDER_WAY: Record<string, string> = {
 /** The one line that says how things stand; what is wrong comes before what is under way. */
 export function headline(status: Status): Headline {
   if (status.unproven.length > 0) return { tone: "bad", words: `${count(status.unproven.length, "vhost")} unproven` };
-  if (status.refused.length > 0)
-    return { tone: "bad", words: `Revision ${status.refused.map((one) => one.revision).join(", ")} refused` };
+  if (status.refused.length > 0) return { tone: "bad", words: `Revision ${status.refused.map((one) => one.revision).join(", ")} refused` };
   if (status.engines.problems.length > 0) return { tone: "bad", words: "The data plane has a problem" };
   const under = status.deployment && UNDER_WAY[status.deployment.state];
-  if (status.deployment?.state === "retrying")
-    return { tone: "bad", words: `Revision ${status.deployment.revision} ${under}` };
+  if (status.deployment?.state === "retrying") return { tone: "bad", words: `Revision ${status.deployment.revision} ${under}` };
   if (under) return { tone: "busy", words: `Revision ${status.deployment?.revision} ${under}` };
   if (!status.current) return { tone: "busy", words: `Revision ${status.head} is on its way` };
   return { tone: "good", words: `Revision ${status.live} is live and proven` };

@@ -30,14 +30,7 @@ export function Shell() {
         <AppShell.Header>
           <Group h="100%" px="md" justify="space-between" wrap="nowrap" gap="xs">
             <Group wrap="nowrap" gap="xs">
-              <Burger
-                opened={opened}
-                onClick={toggle}
-                hiddenFrom="sm"
-                size="sm"
-                aria-label="Navigation"
-                aria-expanded={opened}
-              />
+              <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Navigation" aria-expanded={opened} />
               <Text fw={700} visibleFrom="xs" style={{ whiteSpace: "nowrap" }}>
                 Guard Proxy
               </Text>

@@ -41,9 +41,7 @@ export function IpListsPage() {
   const navigate = route.useNavigate();
   const { can } = useMe();
   const query = { q: search.q, sort: search.sort ?? ("name" as const), limit: 100 };
-  const pages = usePages(keys.list("ip-lists", query), (cursor, signal) =>
-    call(listIpLists({ query: { ...query, cursor }, signal })),
-  );
+  const pages = usePages(keys.list("ip-lists", query), (cursor, signal) => call(listIpLists({ query: { ...query, cursor }, signal })));
   const create = can("create", "ip_list");
 
   return (
@@ -71,17 +69,13 @@ export function IpListsPage() {
         rowKey={(list) => list.name}
         rowLink={(list) => `/ip-lists/${list.name}`}
         sort={query.sort}
-        onSort={(sort) =>
-          void navigate({ search: (before) => ({ ...before, sort: sort as typeof query.sort }), replace: true })
-        }
+        onSort={(sort) => void navigate({ search: (before) => ({ ...before, sort: sort as typeof query.sort }), replace: true })}
         permission={can("read", "ip_list")}
         empty={
           search.q ? (
             <EmptyState title="No list has this in its name or title" />
           ) : (
-            <EmptyState title="No IP lists yet">
-              A list of the networks of your monitoring is a good first one.
-            </EmptyState>
+            <EmptyState title="No IP lists yet">A list of the networks of your monitoring is a good first one.</EmptyState>
           )
         }
       />
