@@ -1,13 +1,21 @@
 import { fileURLToPath } from "node:url";
 import { tanstackRouter } from "@tanstack/router-plugin/vite";
 import react from "@vitejs/plugin-react";
+import type { ProxyOptions } from "vite";
 import { defineConfig } from "vitest/config";
 import { compress } from "./scripts/compress.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const api = process.env.GUARD_PROXY_API ?? "http://127.0.0.1:8080";
 // The browser talks to vite alone, so for the API it is one site: `Host` stays the browser's, and the cookie is vite's host's.
-const proxied = { target: api, changeOrigin: false };
+const proxied: ProxyOptions = {
+  target: api,
+  changeOrigin: false,
+  configure: (proxy) => {
+    // A stream's head is to arrive before its first event: that may take a while.
+    proxy.on("proxyRes", (_answer, _request, response) => setImmediate(() => response.flushHeaders()));
+  },
+};
 
 export default defineConfig({
   plugins: [
