@@ -1,0 +1,40 @@
+import "@testing-library/jest-dom/vitest";
+import { cleanup } from "@testing-library/react";
+import { afterAll, afterEach, beforeAll, vi } from "vitest";
+import { server } from "./server";
+
+// What jsdom has not, and Mantine and the virtual rows ask for.
+window.matchMedia ??= ((query: string) => ({
+  matches: false,
+  media: query,
+  onchange: null,
+  addListener: () => {},
+  removeListener: () => {},
+  addEventListener: () => {},
+  removeEventListener: () => {},
+  dispatchEvent: () => false,
+})) as typeof window.matchMedia;
+window.ResizeObserver ??= class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
+Element.prototype.scrollIntoView ??= () => {};
+window.scrollTo = () => {};
+// A place of a size: rows that are out of sight are not drawn, and in jsdom everything would be.
+Object.defineProperty(HTMLElement.prototype, "offsetWidth", { configurable: true, value: 1200 });
+Object.defineProperty(HTMLElement.prototype, "offsetHeight", {
+  configurable: true,
+  get(this: HTMLElement) {
+    return this.tagName === "TR" ? 44 : 800;
+  },
+});
+document.fonts ??= { addEventListener: () => {}, removeEventListener: () => {} } as unknown as FontFaceSet;
+
+beforeAll(() => server.listen({ onUnhandledFrame: "error" }));
+afterEach(() => {
+  cleanup();
+  server.resetHandlers();
+  vi.useRealTimers();
+});
+afterAll(() => server.close());
