@@ -36,7 +36,9 @@ test("ten thousand rows draw some, and ask for more near the end alone", async (
   const rows = Array.from({ length: 10_000 }, (_, i) => ({ name: `row-${i}` }));
   const more = vi.fn();
   await table({ rows, total: 20_000, hasMore: true, more });
-  expect(screen.getAllByRole("row").length).toBeLessThan(80);
+  const drawn = screen.getAllByRole("row").length;
+  expect(drawn).toBeGreaterThan(10);
+  expect(drawn).toBeLessThan(80);
   expect(screen.getByRole("table")).toHaveAttribute("aria-rowcount", "20001");
   expect(screen.getByText("10000 of 20000")).toBeInTheDocument();
   expect(more).not.toHaveBeenCalled();

@@ -22,14 +22,18 @@ window.ResizeObserver ??= class {
 Element.prototype.scrollIntoView ??= () => {};
 window.scrollTo = () => {};
 // A place of a size: rows that are out of sight are not drawn, and in jsdom everything would be.
-Object.defineProperty(HTMLElement.prototype, "offsetWidth", { configurable: true, value: 1200 });
-Object.defineProperty(HTMLElement.prototype, "offsetHeight", {
-  configurable: true,
-  get(this: HTMLElement) {
-    return this.tagName === "TR" ? 44 : 800;
-  },
-});
-document.fonts ??= { addEventListener: () => {}, removeEventListener: () => {} } as unknown as FontFaceSet;
+for (const name of ["offsetWidth", "clientWidth"]) Object.defineProperty(HTMLElement.prototype, name, { configurable: true, value: 1200 });
+for (const name of ["offsetHeight", "clientHeight"]) {
+  Object.defineProperty(HTMLElement.prototype, name, {
+    configurable: true,
+    get(this: HTMLElement) {
+      return this.tagName === "TR" ? 44 : 800;
+    },
+  });
+}
+if (!document.fonts) {
+  Object.defineProperty(document, "fonts", { value: { addEventListener: () => {}, removeEventListener: () => {} } });
+}
 
 beforeAll(() => server.listen({ onUnhandledFrame: "error" }));
 afterEach(() => {
