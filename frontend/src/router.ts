@@ -1,6 +1,5 @@
 import type { QueryClient } from "@tanstack/react-query";
-import { createRouter } from "@tanstack/react-router";
-import { RouteError } from "@/components/RouteError";
+import { createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { RouteMissing } from "@/components/RouteMissing";
 import { routeTree } from "./routeTree.gen";
 
@@ -12,7 +11,7 @@ export function makeRouter(queries: QueryClient) {
     // Query decides what is fresh.
     defaultPreloadStaleTime: 0,
     scrollRestoration: true,
-    defaultErrorComponent: RouteError,
+    defaultErrorComponent: lazyRouteComponent(() => import("@/components/RouteError"), "RouteError"),
     defaultNotFoundComponent: RouteMissing,
   });
 }

@@ -20,7 +20,7 @@ async function leave(everywhere: boolean) {
   }
 }
 
-export function AccountMenu() {
+export default function AccountMenu() {
   const { me } = useMe();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (

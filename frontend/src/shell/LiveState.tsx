@@ -1,4 +1,4 @@
-import { Badge, Group, Loader, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { Badge, Group, Loader, Text, UnstyledButton } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheck, IconPlugConnectedX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { headline } from "@/live/headline";
@@ -39,9 +39,7 @@ export function LiveState() {
         </Text>
       )}
       {!connected && (
-        <Tooltip label="No events arrive at the moment; it is asked every ten seconds.">
-          <IconPlugConnectedX size={18} role="img" aria-label="Not connected to events" />
-        </Tooltip>
+        <IconPlugConnectedX size={18} role="img" aria-label="Not connected to events: what is live is asked for every ten seconds" />
       )}
     </Group>
   );

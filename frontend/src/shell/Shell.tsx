@@ -2,14 +2,16 @@ import { AppShell, Box, Burger, Divider, Group, NavLink, Text } from "@mantine/c
 import { useDisclosure } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { ChangeProvider } from "@/change/ChangeProvider";
 import { follow } from "@/live/live";
-import { AccountMenu } from "./AccountMenu";
 import { LiveState } from "./LiveState";
 import { apiPlace, places } from "./places";
 import { Shortcuts } from "./Shortcuts";
 import { Warnings } from "./Warnings";
+
+// What is not needed to draw the first page comes behind it.
+const AccountMenu = lazy(() => import("./AccountMenu"));
 
 export function Shell() {
   const [opened, { toggle, close }] = useDisclosure(false);
@@ -37,7 +39,11 @@ export function Shell() {
             </Group>
             <Group wrap="nowrap" gap="xs" style={{ minWidth: 0 }}>
               <LiveState />
-              <AccountMenu />
+              <Box w={34} h={34}>
+                <Suspense>
+                  <AccountMenu />
+                </Suspense>
+              </Box>
             </Group>
           </Group>
         </AppShell.Header>

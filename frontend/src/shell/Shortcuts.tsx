@@ -1,9 +1,10 @@
-import { Group, Kbd, Modal, Table } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { isTyping } from "@/lib/typing";
 import { places } from "./places";
+
+const ShortcutsHelp = lazy(() => import("./ShortcutsHelp"));
 
 /** `g` and the next key belong together for so long. */
 const TOGETHER_MS = 1_000;
@@ -34,34 +35,9 @@ export function Shortcuts() {
     return () => document.removeEventListener("keydown", pressed);
   }, [navigate, open]);
 
-  return (
-    <Modal opened={opened} onClose={close} title="Keys">
-      <Table>
-        <Table.Tbody>
-          <Row keys={["?"]}>These keys</Row>
-          <Row keys={["/"]}>Search on this page</Row>
-          {places.map(({ key, label }) => (
-            <Row key={key} keys={["g", key]}>
-              {label}
-            </Row>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Modal>
-  );
-}
-
-function Row({ keys, children }: { keys: string[]; children: React.ReactNode }) {
-  return (
-    <Table.Tr>
-      <Table.Td w={100}>
-        <Group gap={4}>
-          {keys.map((key) => (
-            <Kbd key={key}>{key}</Kbd>
-          ))}
-        </Group>
-      </Table.Td>
-      <Table.Td>{children}</Table.Td>
-    </Table.Tr>
-  );
+  return opened ? (
+    <Suspense>
+      <ShortcutsHelp close={close} />
+    </Suspense>
+  ) : null;
 }

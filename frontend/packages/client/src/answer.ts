@@ -14,17 +14,16 @@ export async function unwrap<A extends Answer>(answer: PromiseLike<A>): Promise<
 }
 
 /** Calls an operation with more query parameters than its caller gave. */
-export function call(operation: Operation, options: object, more: object): PromiseLike<Answer> {
-  const query = { ...(options as { query?: object }).query, ...more };
-  return (operation as (options: object) => PromiseLike<Answer>)({ ...options, query });
+export function call<O extends Operation>(operation: O, options: Taken<O>, more: object): ReturnType<O> {
+  const { query, ...rest } = options as { query?: object };
+  return operation({ ...rest, query: { ...query, ...more } } as never) as ReturnType<O>;
 }
 
 type Item<O extends Operation> = DataOf<O> extends { items: (infer T)[] } ? T : never;
 
 /** All items of a list, page after page, each fetched when it is needed: `paginate(listVhosts, { client, query: { limit: 500 } })`. */
-export async function* paginate<O extends Operation>(list: O, options: Taken<O>): AsyncGenerator<Item<O>, void, undefined> {
-  let more: { cursor?: string } | undefined = {};
-  while (more) {
+export async function* paginate<O extends Operation>(list: O, options: Taken<O>): AsyncGenerator<Item<O>, void> {
+  for (let more: object | undefined = {}; more; ) {
     const page = (await unwrap(call(list, options, more))) as { items: Item<O>[]; next_cursor?: string | null };
     yield* page.items;
     more = page.next_cursor ? { cursor: page.next_cursor } : undefined;

@@ -1,10 +1,9 @@
 import { type Client, createClient, createConfig } from "./generated/client/index.js";
-import { isProblem, toProblem } from "./problem.js";
+import { toProblem } from "./problem.js";
 
 export interface GuardProxyOptions {
   /** Without `/api/v1`; in a page, absent is where the page came from. */
   baseUrl?: string;
-  /** A pipeline's token. */
   token?: string;
   /** Instead of `token`: asked for each request, and again with a token that was refused; another than that is tried once. */
   getToken?: (refused?: string) => string | undefined | Promise<string | undefined>;
@@ -22,7 +21,7 @@ export function createGuardProxy(options: GuardProxyOptions = {}): Client {
   return client;
 }
 
-/** `fetch`, once more with another token where the first is refused. */
+// `fetch`, once more with another token where the first is refused.
 function renewing({ getToken, fetch }: GuardProxyOptions): typeof globalThis.fetch {
   // Requests that are refused together ask together.
   const asked = new Map<string, Promise<string | undefined>>();
@@ -33,10 +32,8 @@ function renewing({ getToken, fetch }: GuardProxyOptions): typeof globalThis.fet
     if (!getToken || !refused) return send(request);
     const again = request.clone();
     const response = await send(request);
-    if (response.status !== 401) return response;
     // A wrong password is 401, too: that is not to be sent twice.
-    const error = toProblem(await response.clone().json().catch(String), response);
-    if (!isProblem(error, "unauthenticated")) return response;
+    if (response.status !== 401 || (await response.clone().json().catch(Object)).code !== "unauthenticated") return response;
     const answer = asked.get(refused) ?? Promise.resolve(getToken(refused)).finally(() => asked.delete(refused));
     const token = await asked.set(refused, answer).get(refused);
     if (!token || token === refused) return response;
@@ -47,23 +44,19 @@ function renewing({ getToken, fetch }: GuardProxyOptions): typeof globalThis.fet
 }
 
 type Tagged = { meta?: { etag?: string }; name?: string; id?: string | number; prefix?: string };
-/** Lists whose items are resources with ETags. */
 const TAGGED = /\/(policies|vhosts|ip-lists|exclusions|custom-rules|servers|paths)$/;
 
-/**
- * Remembers the ETag of each representation that was read, and sends it when that is changed. What is written back with its `meta` is sent
- * with that ETag: other reads may have come between. A change set's view has ETags of its own; those of the past are none to write with.
- */
+// Remembers the ETag of each representation that was read, and sends it when that is changed. What is written back with its `meta` is sent
+// with that ETag: other reads may have come between. A change set's view has ETags of its own; those of the past are none to write with.
 function keepTags({ interceptors }: Client): void {
   const tags = new Map<string, string>();
   const key = (url: URL, element = "") => `${url.pathname}${element}?${url.searchParams.get("change_set") ?? ""}`;
   interceptors.request.use((request, { body }) => {
     const { headers, method } = request;
-    if (/PUT|PATCH|DELETE/.test(method) && !headers.has("If-Match") && !headers.has("If-None-Match")) {
-      const known = tags.get(key(new URL(request.url)));
-      // Only of what is known: a copy under another name is new, whatever its `meta` says.
-      if (known) headers.set("If-Match", (body as Tagged | undefined)?.meta?.etag ?? known);
-    }
+    const known = tags.get(key(new URL(request.url)));
+    const given = headers.has("If-Match") || headers.has("If-None-Match") || !/PUT|PATCH|DELETE/.test(method);
+    // Only of what is known: a copy under another name is new, whatever its `meta` says.
+    if (known && !given) headers.set("If-Match", (body as Tagged | undefined)?.meta?.etag ?? known);
     return request;
   });
   interceptors.response.use(async (response, request) => {
@@ -72,12 +65,9 @@ function keepTags({ interceptors }: Client): void {
     const tag = response.headers.get("ETag");
     if (request.method === "DELETE") tags.delete(key(url));
     else if (tag) tags.set(key(url), tag);
-    else if (TAGGED.test(url.pathname)) {
-      const { items = [] } = (await response.clone().json()) as { items?: Tagged[] };
-      for (const { meta, name, id, prefix } of items) {
-        if (meta?.etag) tags.set(key(url, `/${encodeURIComponent(name ?? id ?? prefix ?? "")}`), meta.etag);
-      }
-    }
+    const list = request.method === "GET" && !tag && TAGGED.test(url.pathname) ? await response.clone().json() : {};
+    for (const { meta, name, id, prefix } of (list.items ?? []) as Tagged[])
+      if (meta?.etag) tags.set(key(url, `/${encodeURIComponent(name ?? id ?? prefix ?? "")}`), meta.etag);
     return response;
   });
 }

@@ -1,5 +1,4 @@
 // All of this package. `Problem` and `StreamEvent` are ours; what the document calls so are `ProblemBody` and `StreamEventBody`.
-
 export { type Answer, type Data, type Operation, paginate, unwrap } from "./answer.js";
 export { createGuardProxy, type GuardProxyOptions } from "./client.js";
 export { type Client, type Config, createClient, createConfig, type RequestResult } from "./generated/client/index.js";

@@ -2,9 +2,10 @@ import type { Problem as ProblemBody, ProblemCode } from "./generated/index.js";
 
 // The members of the document's problem as an error's; `current` gets a type of its own below.
 const Base = Error as unknown as new (message: string) => Error & Omit<ProblemBody, "current">;
+type Fields = Record<string, unknown>;
 
 /** What the server said no with (RFC 9457). Programs look at `code` and `errors[].code`; texts are for people and may change. */
-export class Problem<Current extends object = Record<string, unknown>> extends Base {
+export class Problem<Current extends object = Fields> extends Base {
   /** `precondition_failed`, `already_exists`: the representation as it is now. */
   declare readonly current?: Current | null;
   /** By which the server's log has it. */
@@ -22,10 +23,7 @@ export class Problem<Current extends object = Record<string, unknown>> extends B
 }
 
 /** Whether it is a problem, of one of these codes where some are named. `Current` is the type of what was to be written. */
-export function isProblem<Current extends object = Record<string, unknown>>(
-  error: unknown,
-  ...codes: ProblemCode[]
-): error is Problem<Current> {
+export function isProblem<Current extends object = Fields>(error: unknown, ...codes: ProblemCode[]): error is Problem<Current> {
   return error instanceof Problem && (codes.length === 0 || codes.includes(error.code));
 }
 
@@ -35,7 +33,6 @@ export function toProblem(error: unknown, response?: Response): unknown {
   const { status, statusText: title, headers } = response;
   if (typeof error === "object" && error) return "code" in error ? new Problem(error as ProblemBody, headers) : error;
   // Not our server's: a proxy's, between. `about:blank` is RFC 9457's word for: the status is all that is known.
-  const code = status < 500 ? "bad_request" : "unavailable";
-  const [detail, request_id] = [`no problem document, but ${status} ${title}`, headers.get("X-Request-Id") ?? ""];
-  return new Problem({ type: "about:blank", code, status, title, detail, errors: [], request_id }, headers);
+  const texts = { type: "about:blank", title, detail: `no problem document, but ${status} ${title}`, request_id: "" };
+  return new Problem({ ...texts, code: status < 500 ? "bad_request" : "unavailable", status, errors: [] }, headers);
 }

@@ -11,19 +11,16 @@ interface Topics {
   status: EngineStatus;
   proofs: Proof;
   change_sets: ChangeSet;
-  /** Events were lost: read anew what you show. */
   reset: Record<string, never>;
 }
 export type Topic = Exclude<keyof Topics, "reset">;
-/** Something that moved; `id` is what `lastEventId` takes. */
+/** Something that moved; `id` is what `lastEventId` takes. `reset`: events were lost, read anew what you show. */
 export type StreamEvent<T extends keyof Topics = keyof Topics> = { [K in T]: { topic: K; data: Topics[K]; id?: string } }[T];
 
 export interface StreamOptions<T extends Topic = Topic> {
   client?: Client;
-  /** All where absent. */
   topics?: readonly T[];
   lastEventId?: string;
-  /** Ends the stream, without an error. */
   signal?: AbortSignal;
   /** Told when events can come, and when they cannot, with why. */
   onState?: (state: "open" | "waiting", error?: unknown) => void;
@@ -32,34 +29,27 @@ export interface StreamOptions<T extends Topic = Topic> {
   delay?: number;
 }
 
-/** Follows what moves, through restarts and broken connections. Throws what trying again would not mend, such as a refused credential. */
+/** Follows what moves, through broken connections, until `signal`. Throws what trying again would not mend: a refused credential. */
 export async function* stream<T extends Topic = Topic>(options: StreamOptions<T> = {}): AsyncGenerator<StreamEvent<T | "reset">, void> {
   const { client = defaultClient, topics, signal, onState, idle = 45_000, delay = 500 } = options;
-  const url = "/api/v1/stream";
+  const fixed = { url: "/api/v1/stream", parseAs: "stream", security: [{ scheme: "bearer", type: "http" }], signal } as const;
   // What cannot be an address is no broken connection.
-  new Request(client.buildUrl({ url }));
-  let { lastEventId } = options;
-  let [failures, opened] = [0, false];
-  const alive = () => {
-    failures = 0;
-  };
+  new Request(client.buildUrl(fixed));
+  const query = topics && { topics: topics.join(",") };
+  let [id, failures, opened] = [options.lastEventId, 0, false];
   while (!signal?.aborted) {
     let failed: unknown;
     try {
-      const body = await unwrap(
-        client.get<{ 200: ReadableStream<Uint8Array> }>({
-          ...{ url, parseAs: "stream", signal, security: [{ scheme: "bearer", type: "http" }] },
-          query: topics && { topics: topics.join(",") },
-          headers: { "Last-Event-ID": lastEventId },
-        }),
-      );
+      const body = (await unwrap(client.get({ ...fixed, query, headers: { "Last-Event-ID": id } }))) as ReadableStream<Uint8Array>;
       onState?.("open");
       // What came between is lost, and without an id the server cannot know.
-      if (opened && lastEventId === undefined) yield { topic: "reset", data: {} } as StreamEvent<T | "reset">;
+      if (opened && id === undefined) yield { topic: "reset", data: {} } as StreamEvent<T | "reset">;
       opened = true;
-      for await (const { event, data, id } of parse(body, idle, alive)) {
-        lastEventId = id ?? lastEventId;
-        yield { topic: event, data: JSON.parse(data), id: lastEventId } as StreamEvent<T | "reset">;
+      for await (const event of parse(body, idle)) {
+        failures = 0;
+        if (!event) continue;
+        id = event.id ?? id;
+        yield { topic: event.name, data: JSON.parse(event.data), id } as StreamEvent<T | "reset">;
       }
     } catch (error) {
       if (isProblem(error) && error.status < 500 && error.status !== 408 && error.status !== 429) throw error;
@@ -73,14 +63,13 @@ export async function* stream<T extends Topic = Topic>(options: StreamOptions<T>
 }
 
 /** Resolves after a time, or when the signal says so. */
-export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  let end = () => {};
-  const ended = new Promise<void>((resolve) => {
-    end = resolve;
+export const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, signal?.aborted ? 0 : ms);
+    signal?.addEventListener("abort", end);
   });
-  const timer = setTimeout(end, signal?.aborted ? 0 : ms);
-  signal?.addEventListener("abort", end);
-  await ended;
-  clearTimeout(timer);
-  signal?.removeEventListener("abort", end);
-}

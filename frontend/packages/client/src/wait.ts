@@ -9,43 +9,38 @@ export type Verdict =
   | { outcome: "live"; revision: number; liveRevision: number }
   | { outcome: "refused"; revision?: number | null; deployment?: string | null; problem?: Problem }
   | { outcome: "timeout"; revision: number };
-/** With what the write answered; nothing where it was refused at once. */
-export type Waited<T> = Verdict & { data?: T };
+export type Waited<O extends Operation> = Verdict & { data?: DataOf<O> };
 /** Seconds, 30 where absent. */
 export type WaitOptions = { timeout?: number; signal?: AbortSignal };
 
 /** Writes, and follows that until it is live and proven, refused, or the time is over. Other problems are thrown. */
-export async function waitLive<O extends Operation>(write: O, options: Taken<O>, waiting: WaitOptions = {}): Promise<Waited<DataOf<O>>> {
-  const { timeout = 30, signal } = waiting;
-  const deadline = Date.now() + timeout * 1000;
+export async function waitLive<O extends Operation>(write: O, options: Taken<O>, wait: WaitOptions = {}): Promise<Waited<O>> {
+  const { timeout = 30, signal } = wait;
   // The server waits for two minutes at most; from there on we ask.
-  const wait_timeout_s = Math.min(Math.max(Math.ceil(timeout), 1), 120);
-  const answer = await call(write, { signal, ...(options as object) }, { wait: "live", wait_timeout_s });
-  const { error, response } = answer;
+  const [deadline, wait_timeout_s] = [Date.now() + timeout * 1000, Math.min(Math.max(Math.ceil(timeout), 1), 120)];
+  const answer = call(write, { signal, ...(options as object) } as Taken<O>, { wait: "live", wait_timeout_s });
+  const { error, response } = await answer;
   if (isProblem(error, "refused")) return { outcome: "refused", revision: error.revision, deployment: error.deployment, problem: error };
-  const data = (await unwrap(Promise.resolve(answer))) as DataOf<O>;
+  const data = (await unwrap(answer)) as DataOf<O>;
   const [revision, liveRevision] = ["Guard-Proxy-Revision", "Guard-Proxy-Live-Revision"].map((name) => Number(response?.headers.get(name)));
   if (!revision) throw new Error("this made no revision: it was staged");
   if (liveRevision) return { outcome: "live", revision, liveRevision, data };
-  const { client } = options as { client?: Client };
-  return { ...(await followRevision({ client, revision, timeout: (deadline - Date.now()) / 1000, signal })), data };
+  const left = { timeout: (deadline - Date.now()) / 1000, signal };
+  return { ...(await followRevision({ ...(options as { client?: Client }), revision, ...left })), data };
 }
 
 /** Follows a revision that is committed. One that was taken back is refused, though later ones are live. */
 export async function followRevision(options: WaitOptions & { client?: Client; revision: number }): Promise<Verdict> {
   const { client, revision, timeout = 30, signal } = options;
-  const deadline = Date.now() + timeout * 1000;
-  for (;;) {
+  for (const deadline = Date.now() + timeout * 1000; ; await sleep(Math.min(1000, deadline - Date.now()), signal)) {
     const { head, live } = await unwrap(getStatus({ client, signal }));
     // Read behind the status: what is live in it was not taken back later.
     for await (const { number, origin } of paginate(listRevisions, { client, signal, query: { limit: 500 } })) {
       if (head <= revision || number <= revision) break;
-      if (origin.kind === "take_back" && origin.revisions.includes(revision))
-        return { outcome: "refused", revision, deployment: origin.deployment };
+      const refused = origin.kind === "take_back" && origin.revisions.includes(revision);
+      if (refused) return { outcome: "refused", revision, deployment: origin.deployment };
     }
     if (live >= revision) return { outcome: "live", revision, liveRevision: live };
     if (Date.now() >= deadline) return { outcome: "timeout", revision };
-    await sleep(Math.min(1000, deadline - Date.now()), signal);
-    signal?.throwIfAborted();
   }
 }
