@@ -6,18 +6,8 @@ import { useState } from "react";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { call } from "@/lib/api";
 import { applyProblem } from "@/lib/apply-problem";
+import { LEAST, MOST, passwordFault } from "@/lib/password";
 import { Door } from "./Door";
-
-/** bcrypt takes 72 bytes with its end mark. */
-const LEAST = 12;
-const MOST = 71;
-
-export function passwordFault(password: string): string | null {
-  const bytes = new TextEncoder().encode(password).length;
-  if (bytes < LEAST) return `At least ${LEAST} characters.`;
-  if (bytes > MOST) return `At most ${MOST} bytes; this has ${bytes}.`;
-  return null;
-}
 
 export function SetupPage() {
   const [given] = useState(() => fromLink(location.hash));

@@ -6,7 +6,7 @@ import { alone, openTabs, type SignedOutWhy } from "./tabs";
  * Who is signed in, in this tab. The access token is in memory alone; the cookie, which scripts cannot read, gets the next one.
  * Two tabs never refresh at the same moment: they take turns by a lock, and tell each other the token.
  */
-export type SessionState = { status: "unknown" } | { status: "in" } | { status: "out"; why: SignedOutWhy };
+type SessionState = { status: "unknown" } | { status: "in" } | { status: "out"; why: SignedOutWhy };
 
 /** Renewed so long before its end: a request that is on its way must not arrive with a token that is over. */
 const EARLY_MS = 60_000;

@@ -41,6 +41,7 @@ export function DeploymentProgress({ revision, end, deployment, said }: Progress
   );
 }
 
+/** @public */
 export function Steps({ deployment }: { deployment: Deployment }) {
   return (
     <Timeline bulletSize={20} lineWidth={2} active={deployment.steps.length}>

@@ -9,7 +9,7 @@ export function useConnected(): boolean {
   return useSyncExternalStore(live.watch, live.connected);
 }
 
-export const statusQuery = queryOptions({
+const statusQuery = queryOptions({
   queryKey: keys.all("status"),
   queryFn: ({ signal }): Promise<Status> => call(getStatus({ signal })),
 });

@@ -1,4 +1,4 @@
-import type { Me, ProblemBody, Roles, Status } from "@guard-proxy/client";
+import type { ChangeSet, Deployment, Me, Plan, ProblemBody, Roles, Status } from "@guard-proxy/client";
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 
@@ -12,6 +12,66 @@ export const status: Status = {
   unproven: [],
   counts: { vhosts: 2, policies: 1, ip_lists: 1 },
   engines: { haproxy_up: true, spoa_up: true, validator_up: true, applications: 1, problems: [], structure: "", versions: {} },
+};
+
+export const deployment: Deployment = {
+  id: "d1",
+  revision: 8,
+  state: "pending",
+  attempts: 1,
+  bundle_digest: "",
+  created_at: "2026-01-01T00:00:00Z",
+  ended_at: null,
+  errors: [],
+  lanes: ["runtime"],
+  made_with: {},
+  said: "",
+  steps: [{ name: "compile", detail: "1 vhost", ok: true, started_at: "2026-01-01T00:00:00Z", took_us: 1104 }],
+};
+
+export const changeSet: ChangeSet = {
+  id: "c1",
+  author: "user:ada@example.com",
+  base: 7,
+  counts: { created: 0, updated: 1, deleted: 0 },
+  created_at: "2026-01-01T00:00:00Z",
+  updated_at: "2026-01-01T00:00:00Z",
+  message: "why",
+  refusal: null,
+  revision: null,
+  state: "open",
+  version: 1,
+};
+
+export const plan: Plan = {
+  id: "p1",
+  author: "user:ada@example.com",
+  created_at: "2026-01-01T00:00:00Z",
+  digest: "digest",
+  head: 7,
+  source: { kind: "change_set", id: "c1" },
+  conflicts: [],
+  errors: [],
+  findings: [],
+  engines: [{ engine: "coraza", answer: "not_asked", said: "" }],
+  files: [{ path: "rows.map", change: "changed", added: 1, removed: 1, diff: "@@ -1 +1 @@\n-a\n+b\n", truncated: false }],
+  lanes: [{ lane: "runtime", reason: "entries of rows.map: 1 changed" }],
+  cost: { map_entries: 1, memory_bytes: 0, rulesets_to_load: 0, warm_up_ms: 0 },
+  risk: { class: "high", reasons: [{ class: "high", code: "mode_lowered", message: "clients get more", pointer: "/policies/shop/mode" }] },
+  vhosts: { names: ["shop"], total: 1 },
+  diff: {
+    counts: { created: 0, updated: 1, deleted: 0 },
+    left_out: 0,
+    changes: [
+      {
+        kind: "policy",
+        name: "shop",
+        change: "updated",
+        fields: [{ pointer: "/mode", words: "mode: block → detect" }],
+        fields_left_out: 0,
+      },
+    ],
+  },
 };
 
 export const me: Me = { label: "user:ada@example.com", roles: [{ role: "admin" }] };

@@ -3,6 +3,7 @@ import type { FieldError, Severity } from "@guard-proxy/client";
 /** Something to be seen at a place of a text: line and column from 1, as the server counts them. */
 export type Mark = { line?: number | null; column?: number | null; severity: Severity; message: string };
 
+/** @public */
 export function marksOf(errors: FieldError[]): Mark[] {
   return errors.map(({ line, column, detail }) => ({ line, column, severity: "error", message: detail }));
 }

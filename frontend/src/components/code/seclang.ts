@@ -3,7 +3,7 @@ import { StreamLanguage, type StreamParser } from "@codemirror/language";
 type State = { expects: "variables" | "operator" | "actions" | undefined; quoted: boolean; more: boolean };
 
 /** Enough of SecLang to see its parts: directives, variables, operators, actions, comments. */
-export const parser: StreamParser<State> = {
+const parser: StreamParser<State> = {
   name: "seclang",
   startState: () => ({ expects: undefined, quoted: false, more: false }),
   token(stream, state) {
