@@ -10,8 +10,8 @@ export const theme = createTheme({
   defaultRadius: "sm",
   respectReducedMotion: true,
   components: {
-    Modal: { defaultProps: { closeButtonProps: { "aria-label": "Close" } } },
-    Drawer: { defaultProps: { closeButtonProps: { "aria-label": "Close" } } },
+    Modal: { defaultProps: { closeButtonProps: { "aria-label": "Close the dialog" } } },
+    Drawer: { defaultProps: { closeButtonProps: { "aria-label": "Close the dialog" } } },
     Notification: { defaultProps: { closeButtonProps: { "aria-label": "Close" } } },
   },
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
