@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-crs fuzz build dev lint fmt docs sqlx bench floor clean
+.PHONY: help demo test test-crs fuzz build dev panel lint fmt docs sqlx bench floor clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ dev: ## Build as for tests, and run the demo with it
 	scripts/build dev
 	GUARD_SPOA=$(CURDIR)/bin/guard-spoa $(TARGET)/debug/guard-proxy demo $(ARGS)
 
+panel: ## Run the admin panel from its sources, against a server that runs (GUARD_PROXY_API=http://127.0.0.1:8080)
+	scripts/setup
+	cd frontend && npm run dev
+
 test: ## Run all tests, with a throw-away PostgreSQL and the real engines
 	scripts/test
 
@@ -31,8 +35,9 @@ fuzz: ## Send mutated attacks until one passes uninspected (SECONDS=600, SEED=: 
 lint: ## Check formatting, lints, licences and unused dependencies
 	scripts/lint
 
-fmt: ## Format Rust and Go
+fmt: ## Format Rust, Go and TypeScript
 	cargo fmt
+	cd frontend && npm run fix
 	cd spoa && gofmt -w .
 
 docs: ## Write what is generated: settings, problems, OpenAPI document, JSON Schema of policies as code, table of fail modes
@@ -49,4 +54,4 @@ floor: ## Measure against the floor that the requirements set
 	scripts/floor
 
 clean: ## Remove what was built; the demo's state stays
-	rm -rf bin target
+	rm -rf bin target frontend/dist

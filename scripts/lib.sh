@@ -17,6 +17,24 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# panel_packages: the panel's packages as its lock has them; nothing to do where they are. Among them is the Node that `npm run` uses.
+panel_packages() {
+    local lock stamp=$ROOT/frontend/node_modules/.guard-proxy-lock
+    lock=$(sha256sum <"$ROOT/frontend/package-lock.json")
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$lock" ]; then return; fi
+    say "npm ci"
+    (cd "$ROOT/frontend" && npm_config_cache=$CACHE/npm npm ci --no-progress --loglevel=error)
+    (cd "$ROOT/frontend" && node_modules/.bin/node --version | grep -q '^v24\.') ||
+        die "npm ci did not bring Node 24" "its install script has to run: npm config get ignore-scripts"
+    echo "$lock" >"$stamp"
+}
+
+# panel_hash: of all that the panel is built from.
+panel_hash() {
+    (cd "$ROOT/frontend" && find . \( -name node_modules -o -name dist -o -name .tanstack \) -prune -o -type f ! -name routeTree.gen.ts -print0 |
+        LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-16)
+}
+
 # free_port: prints a TCP port of loopback that nothing listens on.
 free_port() {
     local port

@@ -10,10 +10,11 @@
 //! - [`dataplane`]: HAProxy, guard-spoa and files: a bundle goes in, a report comes out.
 //! - [`service`]: use cases: authorize, validate, write, audit.
 //! - [`reconcile`]: brings the data plane to the newest revision, and keeps it there.
+//! - [`web`]: the admin panel, in the binary.
 //! - [`api`]: HTTP, and nothing but HTTP.
 //! - [`config`], [`telemetry`], [`cli`]: settings, logs and metrics, commands.
 //!
-//! Arrows point one way: `domain <- {seclang <- compile <- render <- plan, auth, store, dataplane} <- service <- reconcile <- api <- cli`;
+//! Arrows point one way: `domain <- {seclang <- compile <- render <- plan, auth, store, dataplane} <- service <- reconcile <- {web, api} <- cli`;
 //! a test scans for arrows that run back.
 
 pub mod api;
@@ -30,3 +31,4 @@ pub mod seclang;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod web;

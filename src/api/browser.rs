@@ -30,8 +30,13 @@ pub fn dress(headers: &mut HeaderMap, docs: bool, secure: bool) {
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (HeaderName::from_static("permissions-policy"), "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ];
+    // The panel's page has a policy of its own, with a nonce.
+    let own = headers.remove(CONTENT_SECURITY_POLICY);
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(own) = own {
+        headers.insert(CONTENT_SECURITY_POLICY, own);
     }
     if secure {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));

@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue, USER_AGENT};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use uuid::Uuid;
 
 use super::browser;
@@ -26,9 +26,10 @@ use super::state::ApiState;
 use crate::domain::Error;
 use crate::domain::audit::AuditEvent;
 use crate::service::{Caller, Stranger, Visitor};
+use crate::web;
 
 /// The templates of the routes that want no credential.
-pub const PUBLIC: [&str; 10] = [
+pub const PUBLIC: [&str; 13] = [
     "/health",
     "/ready",
     "/docs",
@@ -39,6 +40,9 @@ pub const PUBLIC: [&str; 10] = [
     "/api/v1/auth/sign-in",
     "/api/v1/auth/refresh",
     "/api/v1/auth/setup",
+    "/",
+    "/favicon.svg",
+    "/assets/{*file}",
 ];
 
 /// Of these, those that take another credential than a bearer: they answer 401 themselves.
@@ -101,7 +105,9 @@ async fn admit(state: &ApiState, template: Option<&str>, request_id: &str, mut r
     }
     let address = origin::client(peer(&request), request.headers(), &state.options.trusted_proxies);
     browser::no_other_site(request.method(), request.headers())?;
-    if template.is_some_and(|template| PUBLIC.contains(&template)) {
+    // What is no route may be a page of the panel, which is the same for all of them; it asks for a credential itself.
+    let page = template.is_none() && web::is_page(request.method(), request.uri().path(), request.headers());
+    if page || template.is_some_and(|template| PUBLIC.contains(&template)) {
         let agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let visitor = Visitor { request_id: request_id.to_owned(), address, user_agent: agent.unwrap_or_default() };
         request.extensions_mut().insert(Guest(Arc::new(visitor)));
@@ -165,7 +171,7 @@ fn dress(headers: &mut HeaderMap, template: Option<&str>, request_id: &str, secu
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(if docs { "no-cache" } else { "no-store" }));
 }
 
-/// For what no route matches.
-pub async fn fallback() -> Problem {
-    Problem::not_found()
+/// For what no route matches: a page of the panel where a browser shows it as one.
+pub async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if web::is_page(&method, uri.path(), &headers) { web::page() } else { Problem::not_found().into_response() }
 }

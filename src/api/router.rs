@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use axum::{Router, middleware};
 use http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -13,6 +14,7 @@ use super::extract::{NoParams, Query};
 use super::problem::Problem;
 use super::state::ApiState;
 use super::{guard, health, metrics, openapi, stream, v1};
+use crate::web;
 
 /// The documented routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -53,9 +55,17 @@ pub fn router(state: ApiState) -> Router {
     let docs = SwaggerUi::new("/docs").config(Config::from("/api/v1/openapi.json"));
     router
         .merge(Router::from(docs))
+        .merge(panel())
         .fallback(guard::fallback)
         .layer(middleware::from_fn_with_state((state.clone(), templates), guard::guard))
         .with_state(state)
+}
+
+/// The panel's files, and its first page; its other pages are what no route matches.
+fn panel() -> Router<ApiState> {
+    let file = async |uri: Uri, headers: HeaderMap| web::file(uri.path(), &headers);
+    let [page, icon, assets] = web::ROUTES;
+    Router::new().route(page, get(async || web::page())).route(icon, get(file)).route(assets, get(file))
 }
 
 /// Read this document

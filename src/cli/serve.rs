@@ -10,7 +10,7 @@ use super::compose;
 use super::failure::Failure;
 use super::printer::Printer;
 use crate::config::Settings;
-use crate::telemetry;
+use crate::{telemetry, web};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -51,7 +51,9 @@ pub async fn run(settings: Settings, arguments: Arguments, printer: &Printer) ->
     }
     if let Some(link) = running.first_link().await? {
         printer.line(format!("Nobody can sign in yet. The first administrator's link, for an hour and once: {}", link.token.reveal()));
-        printer.line("  guard-proxy user choose-password EMAIL, with it as GUARD_PROXY_TOKEN; docs/people.md");
+        let scheme = if settings.api.tls_certificate.is_some() { "https" } else { "http" };
+        printer.line(format!("  in a browser: {}", web::setup_link(&format!("{scheme}://{listen}"), link.token.reveal())));
+        printer.line("  or: guard-proxy user choose-password EMAIL, with it as GUARD_PROXY_TOKEN; docs/people.md");
     }
     let took = began.elapsed();
     #[expect(clippy::cast_possible_truncation, reason = "a start takes milliseconds")]

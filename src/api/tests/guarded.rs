@@ -40,7 +40,6 @@ async fn no_route_without_a_credential(pool: PgPool) {
     }
     assert!(closed > 80);
     for path in [
-        "/",
         "/api",
         "/api/v1/nothing",
         "/docsx",
@@ -54,6 +53,21 @@ async fn no_route_without_a_credential(pool: PgPool) {
         "//health",
     ] {
         plain("GET", path, None).await.problem(401, "unauthenticated");
+    }
+    // What a browser navigates to is a page only where the API has nothing to say.
+    for path in [
+        "/api",
+        "/api/v1/nothing",
+        "/api/v1/status",
+        "/docsx/../api",
+        "/metrics",
+        "/health/",
+        "/.well-known/",
+        "//health",
+        "/%61pi/v1/vhosts",
+    ] {
+        let request = Request::builder().uri(path).header("accept", "text/html").body(Body::empty()).unwrap();
+        app.send(request).await.problem(401, "unauthenticated");
     }
     let wrong = format!("Bearer {TOKEN}x");
     for credential in ["Bearer", "Bearer ", "Basic YTpi", TOKEN, wrong.as_str(), "Bearer \u{e9}"] {
@@ -93,6 +107,26 @@ async fn public_routes_and_headers_of_all(pool: PgPool) {
     }
     assert_eq!(app.get("/api/v1/status").await.header("cache-control"), "no-store");
     assert!(app.get("/metrics").await.is(200).header("content-type").starts_with("text/plain; version=0.0.4"));
+    pool.close().await;
+}
+
+/// The panel is there or says how to build it; either way it is dressed as everything is, and wants no credential.
+#[sqlx::test(migrations = "./migrations")]
+async fn the_panel_is_public(pool: PgPool) {
+    let app = app(&pool).await;
+    let show = async |path: &str| {
+        let request = Request::builder().uri(path).header("accept", "text/html,*/*;q=0.8");
+        app.send(request.body(Body::empty()).unwrap()).await
+    };
+    for path in ["/", "/vhosts/shop", "/sign-in"] {
+        let answer = show(path).await;
+        assert!(matches!(answer.status.as_u16(), 200 | 503), "{path}: {}", answer.status);
+        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+        assert_eq!(answer.header("cache-control"), "no-cache");
+        assert_eq!(answer.header("x-frame-options"), "DENY");
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none';"));
+    }
+    show("/assets/nothing.js").await.problem(404, "not_found");
     pool.close().await;
 }
 

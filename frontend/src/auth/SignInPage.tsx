@@ -1,0 +1,80 @@
+import { isProblem } from "@guard-proxy/client";
+import { Alert, Button, PasswordInput, Stack, TextInput } from "@mantine/core";
+import { useForm } from "@mantine/form";
+import { useEffect, useRef, useState } from "react";
+import { ProblemAlert } from "@/components/ProblemAlert";
+import { Door } from "./Door";
+import { session } from "./session";
+import { useSession } from "./use-session";
+
+/** After the sign-in the route's guard leads on: see `routes/sign-in.tsx`. */
+export function SignInPage() {
+  const state = useSession();
+  const [error, setError] = useState<unknown>();
+  const [busy, setBusy] = useState(false);
+  const [wantsCode, setWantsCode] = useState(false);
+  const code = useRef<HTMLInputElement>(null);
+  const form = useForm({ mode: "uncontrolled", initialValues: { email: "", password: "", totp: "" } });
+
+  useEffect(() => {
+    if (wantsCode) code.current?.focus();
+  }, [wantsCode]);
+
+  const submit = async ({ email, password, totp }: typeof form.values) => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      await session.signIn({ email: email.trim(), password, totp: wantsCode ? totp.replaceAll(" ", "") : null });
+    } catch (refused) {
+      if (isProblem(refused, "totp_required")) setWantsCode(true);
+      else setError(refused);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Door title="Sign in">
+      {state.status === "out" && state.why === "expired" && (
+        <Alert color="blue" variant="light">
+          Your session is over. After signing in you are back where you were.
+        </Alert>
+      )}
+      {Boolean(error) && <ProblemAlert error={error} />}
+      <form onSubmit={form.onSubmit(submit)}>
+        <Stack>
+          <TextInput
+            label="E-mail address"
+            type="email"
+            autoComplete="username"
+            required
+            autoFocus
+            key={form.key("email")}
+            {...form.getInputProps("email")}
+          />
+          <PasswordInput
+            label="Password"
+            autoComplete="current-password"
+            required
+            key={form.key("password")}
+            {...form.getInputProps("password")}
+          />
+          {wantsCode && (
+            <TextInput
+              ref={code}
+              label="Code"
+              description="Six digits of your authenticator, or a recovery code."
+              autoComplete="one-time-code"
+              required
+              key={form.key("totp")}
+              {...form.getInputProps("totp")}
+            />
+          )}
+          <Button type="submit" loading={busy}>
+            Sign in
+          </Button>
+        </Stack>
+      </form>
+    </Door>
+  );
+}

@@ -1,0 +1,26 @@
+import { type Action, getMe, listRoles, type Me, type Subject } from "@guard-proxy/client";
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { call } from "@/lib/api";
+import { keys } from "@/lib/keys";
+import { type Permission, permission } from "./permissions";
+
+export const meQuery = queryOptions({
+  queryKey: keys.all("me"),
+  queryFn: ({ signal }) => call(getMe({ signal })),
+  staleTime: 60_000,
+});
+
+export const rolesQuery = queryOptions({
+  queryKey: keys.all("roles"),
+  queryFn: ({ signal }) => call(listRoles({ signal })),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+const NOT_YET: Permission = { allowed: false, disabledReason: "What you may do is being read." };
+
+/** Who is signed in, and what they may do. A button that may not be used is disabled, with `disabledReason` as its tooltip. */
+export function useMe(): { me: Me | undefined; can: (action: Action, subject: Subject) => Permission } {
+  const me = useQuery(meQuery).data;
+  const roles = useQuery(rolesQuery).data;
+  return { me, can: (action, subject) => (me && roles ? permission(me, roles, action, subject) : NOT_YET) };
+}

@@ -1,0 +1,45 @@
+import type { ChangeSet, FieldError, OperationBody, Plan } from "@guard-proxy/client";
+
+export type Ask = {
+  /** As single requests would do it, paths as under `/api/v1`. */
+  operations: OperationBody[];
+  /** Becomes the revision's; can be edited before applying. */
+  message?: string;
+};
+
+export type Outcome =
+  /** Live and proven. */
+  | { kind: "live"; revision: number }
+  /** Committed; whoever asked went on before it was live. */
+  | { kind: "committed"; revision: number }
+  /** Committed, refused and taken back. What was written is kept as a change set. */
+  | { kind: "refused"; revision: number }
+  /** Kept as (part of) a change set of one's own. */
+  | { kind: "staged"; changeSet: string }
+  /** Somebody else has to approve it. */
+  | { kind: "waits"; changeSet: string }
+  /** Nothing differs: there is nothing to do. */
+  | { kind: "nothing" }
+  /** Thrown away; with what the plan would be refused for, pointers from the root. */
+  | { kind: "cancelled"; errors: FieldError[] };
+
+/** What the server says of approval; absent where it knows of none. */
+export function approval(plan: Plan): { required: boolean; vhosts: string[] } {
+  const said = (plan as Plan & { approval?: { required?: boolean; vhosts?: string[] } }).approval;
+  return { required: said?.required ?? false, vhosts: said?.vhosts ?? [] };
+}
+
+export function waitsForApproval(changeSet: ChangeSet): boolean {
+  return (changeSet.state as string) === "awaiting_approval";
+}
+
+/** Why this plan cannot be applied; undefined: it can. */
+export function blocked(plan: Plan): string | undefined {
+  if (plan.conflicts.length > 0) return "Somebody else changed the same meanwhile: rebase the change set first.";
+  if (plan.errors.length > 0) return "It would be refused: mend what the plan names.";
+  return undefined;
+}
+
+export function differs({ diff }: Plan): boolean {
+  return diff.counts.created + diff.counts.updated + diff.counts.deleted > 0;
+}

@@ -1,0 +1,13 @@
+import { Button, type ButtonProps } from "@mantine/core";
+import { createLink } from "@tanstack/react-router";
+import { ActionButton } from "./ActionButton";
+
+const RouterButton = createLink(Button<"a">);
+
+type Props = ButtonProps & { to: string; children: React.ReactNode; disabledReason?: string | undefined };
+
+/** A link that looks like a button; where it may not be used it says why. */
+export function LinkButton({ to, disabledReason, ...rest }: Props) {
+  if (disabledReason) return <ActionButton {...rest} disabledReason={disabledReason} />;
+  return <RouterButton component="a" to={to} {...rest} />;
+}

@@ -1,0 +1,30 @@
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+
+type Page<T> = { items: T[]; next_cursor: string | null; total?: number };
+
+/** A list of the server's, page after page: what `DataTable` shows. */
+export function usePages<T>(queryKey: readonly unknown[], fetch: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>) {
+  const query = useInfiniteQuery({
+    queryKey,
+    queryFn: ({ pageParam, signal }) => fetch(pageParam, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    // While another filter is being asked for, the rows of before stay: no flicker.
+    placeholderData: keepPreviousData,
+  });
+  return {
+    rows: query.data?.pages.flatMap((page) => page.items) ?? [],
+    total: query.data?.pages[0]?.total,
+    loading: query.isPending,
+    stale: query.isPlaceholderData,
+    error: query.error,
+    hasMore: query.hasNextPage,
+    loadingMore: query.isFetchingNextPage,
+    more: () => {
+      if (query.hasNextPage && !query.isFetchingNextPage) void query.fetchNextPage();
+    },
+    again: () => void query.refetch(),
+  };
+}
+
+export type Pages<T> = ReturnType<typeof usePages<T>>;

@@ -1,0 +1,15 @@
+import { createFileRoute, redirect } from "@tanstack/react-router";
+import { backTo } from "@/auth/back";
+import { SignInPage } from "@/auth/SignInPage";
+import { session } from "@/auth/session";
+import { text } from "@/lib/search";
+
+export const Route = createFileRoute("/sign-in")({
+  validateSearch: (raw: Record<string, unknown>) => ({ redirect: text(raw, "redirect") }),
+  beforeLoad: async ({ search }) => {
+    await session.start();
+    // Also when another tab has signed in meanwhile: then this one goes on where it was.
+    if (session.get().status === "in") throw redirect({ href: backTo(search.redirect) });
+  },
+  component: SignInPage,
+});

@@ -1,0 +1,38 @@
+import "@/auth/session";
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createMemoryHistory, createRootRoute, createRoute, createRouter, Outlet, RouterProvider } from "@tanstack/react-router";
+import { act, render } from "@testing-library/react";
+import type { ReactNode } from "react";
+import { ChangeProvider } from "@/change/ChangeProvider";
+import { theme } from "@/theme";
+
+/** Draws something with all that stands around it in the panel, at `/`; any other path shows where one has got to. */
+export async function draw(element: ReactNode) {
+  const root = createRootRoute({
+    component: () => (
+      <ChangeProvider>
+        <Outlet />
+      </ChangeProvider>
+    ),
+  });
+  const index = createRoute({ getParentRoute: () => root, path: "/", component: () => <>{element}</> });
+  const other = createRoute({ getParentRoute: () => root, path: "$", component: () => <p>elsewhere</p> });
+  const router = createRouter({
+    routeTree: root.addChildren([index, other]),
+    history: createMemoryHistory({ initialEntries: ["/"] }),
+  });
+  const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  await router.load();
+  const view = render(
+    <MantineProvider theme={theme} env="test">
+      <QueryClientProvider client={queries}>
+        {/* biome-ignore lint/suspicious/noExplicitAny: another router than the panel's, which the types know */}
+        <RouterProvider router={router as any} />
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+  // Rows are measured after they are first drawn.
+  await act(async () => {});
+  return { ...view, router, queries };
+}
