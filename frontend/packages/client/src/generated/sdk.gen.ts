@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client/index.js';
-import type { BatchEntriesData, BatchEntriesErrors, BatchEntriesResponses, BeginTotpData, BeginTotpErrors, BeginTotpResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CommitChangeSetData, CommitChangeSetErrors, CommitChangeSetResponses, ConfirmTotpData, ConfirmTotpErrors, ConfirmTotpResponses, CreateChangeSetData, CreateChangeSetErrors, CreateChangeSetResponses, CreateSetupLinkData, CreateSetupLinkErrors, CreateSetupLinkResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteCustomRuleData, DeleteCustomRuleErrors, DeleteCustomRuleResponses, DeleteExclusionData, DeleteExclusionErrors, DeleteExclusionResponses, DeleteIpListData, DeleteIpListErrors, DeleteIpListResponses, DeletePathData, DeletePathErrors, DeletePathResponses, DeletePolicyData, DeletePolicyErrors, DeletePolicyResponses, DeleteServerData, DeleteServerErrors, DeleteServerResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteVhostData, DeleteVhostErrors, DeleteVhostResponses, DiffChangeSetData, DiffChangeSetErrors, DiffChangeSetResponses, DiffRevisionsData, DiffRevisionsErrors, DiffRevisionsResponses, DisableTotpData, DisableTotpErrors, DisableTotpResponses, DiscardChangeSetData, DiscardChangeSetErrors, DiscardChangeSetResponses, EndSessionData, EndSessionErrors, EndSessionResponses, GetAuditRowData, GetAuditRowErrors, GetAuditRowResponses, GetChangeSetData, GetChangeSetErrors, GetChangeSetResponses, GetCustomRuleData, GetCustomRuleErrors, GetCustomRuleResponses, GetDeploymentData, GetDeploymentErrors, GetDeploymentResponses, GetExclusionData, GetExclusionErrors, GetExclusionResponses, GetIpListData, GetIpListErrors, GetIpListResponses, GetJwksData, GetJwksErrors, GetJwksResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenapiData, GetOpenapiErrors, GetOpenapiResponses, GetPathData, GetPathErrors, GetPathResponses, GetPlanData, GetPlanErrors, GetPlanResponses, GetPolicyData, GetPolicyErrors, GetPolicyResponses, GetRevisionData, GetRevisionErrors, GetRevisionFileData, GetRevisionFileErrors, GetRevisionFileResponses, GetRevisionResponses, GetServerData, GetServerErrors, GetServerResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetTokenData, GetTokenErrors, GetTokenResponses, GetUserData, GetUserErrors, GetUserResponses, GetVhostData, GetVhostErrors, GetVhostResponses, GetVhostStatusData, GetVhostStatusErrors, GetVhostStatusResponses, HealthData, HealthErrors, HealthResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListChangeSetsData, ListChangeSetsErrors, ListChangeSetsResponses, ListCustomRulesData, ListCustomRulesErrors, ListCustomRulesResponses, ListDeploymentsData, ListDeploymentsErrors, ListDeploymentsResponses, ListEntriesData, ListEntriesErrors, ListEntriesResponses, ListExclusionsData, ListExclusionsErrors, ListExclusionsResponses, ListIpListsData, ListIpListsErrors, ListIpListsResponses, ListPathsData, ListPathsErrors, ListPathsResponses, ListPoliciesData, ListPoliciesErrors, ListPoliciesResponses, ListRevisionFilesData, ListRevisionFilesErrors, ListRevisionFilesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListServersData, ListServersErrors, ListServersResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListVhostsData, ListVhostsErrors, ListVhostsResponses, PatchChangeSetData, PatchChangeSetErrors, PatchChangeSetResponses, PatchCustomRuleData, PatchCustomRuleErrors, PatchCustomRuleResponses, PatchExclusionData, PatchExclusionErrors, PatchExclusionResponses, PatchIpListData, PatchIpListErrors, PatchIpListResponses, PatchPathData, PatchPathErrors, PatchPathResponses, PatchPolicyData, PatchPolicyErrors, PatchPolicyResponses, PatchServerData, PatchServerErrors, PatchServerResponses, PatchUserData, PatchUserErrors, PatchUserResponses, PatchVhostData, PatchVhostErrors, PatchVhostResponses, PlanChangeSetData, PlanChangeSetErrors, PlanChangeSetResponses, PlanRevisionData, PlanRevisionErrors, PlanRevisionResponses, PlanRollbackData, PlanRollbackErrors, PlanRollbackResponses, PutCustomRuleData, PutCustomRuleErrors, PutCustomRuleResponses, PutDesiredData, PutDesiredErrors, PutDesiredResponses, PutExclusionData, PutExclusionErrors, PutExclusionResponses, PutIpListData, PutIpListErrors, PutIpListResponses, PutPathData, PutPathErrors, PutPathResponses, PutPolicyData, PutPolicyErrors, PutPolicyResponses, PutServerData, PutServerErrors, PutServerResponses, PutVhostData, PutVhostErrors, PutVhostResponses, ReadyData, ReadyErrors, ReadyResponses, RebaseChangeSetData, RebaseChangeSetErrors, RebaseChangeSetResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, ReplaceEntriesData, ReplaceEntriesErrors, ReplaceEntriesResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, RollbackData, RollbackErrors, RollbackResponses, SetUpData, SetUpErrors, SetUpResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, VerifyAuditData, VerifyAuditErrors, VerifyAuditResponses } from './types.gen.js';
+import type { ApproveChangeSetData, ApproveChangeSetErrors, ApproveChangeSetResponses, BatchEntriesData, BatchEntriesErrors, BatchEntriesResponses, BeginTotpData, BeginTotpErrors, BeginTotpResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CommitChangeSetData, CommitChangeSetErrors, CommitChangeSetResponses, ConfirmTotpData, ConfirmTotpErrors, ConfirmTotpResponses, CreateChangeSetData, CreateChangeSetErrors, CreateChangeSetResponses, CreateSetupLinkData, CreateSetupLinkErrors, CreateSetupLinkResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteCustomRuleData, DeleteCustomRuleErrors, DeleteCustomRuleResponses, DeleteExclusionData, DeleteExclusionErrors, DeleteExclusionResponses, DeleteIpListData, DeleteIpListErrors, DeleteIpListResponses, DeleteModeOverrideData, DeleteModeOverrideErrors, DeleteModeOverrideResponses, DeletePathData, DeletePathErrors, DeletePathResponses, DeletePolicyData, DeletePolicyErrors, DeletePolicyResponses, DeleteServerData, DeleteServerErrors, DeleteServerResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, DeleteVhostData, DeleteVhostErrors, DeleteVhostResponses, DiffChangeSetData, DiffChangeSetErrors, DiffChangeSetResponses, DiffRevisionsData, DiffRevisionsErrors, DiffRevisionsResponses, DisableTotpData, DisableTotpErrors, DisableTotpResponses, DiscardChangeSetData, DiscardChangeSetErrors, DiscardChangeSetResponses, EndSessionData, EndSessionErrors, EndSessionResponses, GetAuditRowData, GetAuditRowErrors, GetAuditRowResponses, GetChangeSetData, GetChangeSetErrors, GetChangeSetResponses, GetCustomRuleData, GetCustomRuleErrors, GetCustomRuleResponses, GetDeploymentData, GetDeploymentErrors, GetDeploymentResponses, GetExclusionData, GetExclusionErrors, GetExclusionResponses, GetIpListData, GetIpListErrors, GetIpListResponses, GetJwksData, GetJwksErrors, GetJwksResponses, GetMeData, GetMeErrors, GetMeResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetModeOverrideData, GetModeOverrideErrors, GetModeOverrideResponses, GetOpenapiData, GetOpenapiErrors, GetOpenapiResponses, GetPathData, GetPathErrors, GetPathResponses, GetPlanData, GetPlanErrors, GetPlanResponses, GetPolicyData, GetPolicyErrors, GetPolicyResponses, GetRevisionData, GetRevisionErrors, GetRevisionFileData, GetRevisionFileErrors, GetRevisionFileResponses, GetRevisionResponses, GetServerData, GetServerErrors, GetServerResponses, GetStatusData, GetStatusErrors, GetStatusResponses, GetTokenData, GetTokenErrors, GetTokenResponses, GetUserData, GetUserErrors, GetUserResponses, GetVhostData, GetVhostErrors, GetVhostResponses, GetVhostStatusData, GetVhostStatusErrors, GetVhostStatusResponses, HealthData, HealthErrors, HealthResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListChangeSetsData, ListChangeSetsErrors, ListChangeSetsResponses, ListCustomRulesData, ListCustomRulesErrors, ListCustomRulesResponses, ListDeploymentsData, ListDeploymentsErrors, ListDeploymentsResponses, ListEntriesData, ListEntriesErrors, ListEntriesResponses, ListExclusionsData, ListExclusionsErrors, ListExclusionsResponses, ListIpListsData, ListIpListsErrors, ListIpListsResponses, ListPathsData, ListPathsErrors, ListPathsResponses, ListPoliciesData, ListPoliciesErrors, ListPoliciesResponses, ListRevisionFilesData, ListRevisionFilesErrors, ListRevisionFilesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolesData, ListRolesErrors, ListRolesResponses, ListServersData, ListServersErrors, ListServersResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListVhostsData, ListVhostsErrors, ListVhostsResponses, PatchChangeSetData, PatchChangeSetErrors, PatchChangeSetResponses, PatchCustomRuleData, PatchCustomRuleErrors, PatchCustomRuleResponses, PatchExclusionData, PatchExclusionErrors, PatchExclusionResponses, PatchIpListData, PatchIpListErrors, PatchIpListResponses, PatchPathData, PatchPathErrors, PatchPathResponses, PatchPolicyData, PatchPolicyErrors, PatchPolicyResponses, PatchServerData, PatchServerErrors, PatchServerResponses, PatchUserData, PatchUserErrors, PatchUserResponses, PatchVhostData, PatchVhostErrors, PatchVhostResponses, PlanChangeSetData, PlanChangeSetErrors, PlanChangeSetResponses, PlanRevisionData, PlanRevisionErrors, PlanRevisionResponses, PlanRollbackData, PlanRollbackErrors, PlanRollbackResponses, PutCustomRuleData, PutCustomRuleErrors, PutCustomRuleResponses, PutDesiredData, PutDesiredErrors, PutDesiredResponses, PutExclusionData, PutExclusionErrors, PutExclusionResponses, PutIpListData, PutIpListErrors, PutIpListResponses, PutModeOverrideData, PutModeOverrideErrors, PutModeOverrideResponses, PutPathData, PutPathErrors, PutPathResponses, PutPolicyData, PutPolicyErrors, PutPolicyResponses, PutServerData, PutServerErrors, PutServerResponses, PutVhostData, PutVhostErrors, PutVhostResponses, ReadyData, ReadyErrors, ReadyResponses, RebaseChangeSetData, RebaseChangeSetErrors, RebaseChangeSetResponses, RefreshSessionData, RefreshSessionErrors, RefreshSessionResponses, RejectChangeSetData, RejectChangeSetErrors, RejectChangeSetResponses, ReplaceEntriesData, ReplaceEntriesErrors, ReplaceEntriesResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, RollbackData, RollbackErrors, RollbackResponses, SetUpData, SetUpErrors, SetUpResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, VerifyAuditData, VerifyAuditErrors, VerifyAuditResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -202,7 +202,7 @@ export const disableTotp = <ThrowOnError extends boolean = false>(options: Optio
 /**
  * List change sets
  *
- * Yours, newest first.
+ * Yours, or those that you may approve, newest first.
  */
 export const listChangeSets = <ThrowOnError extends boolean = false>(options?: Options<ListChangeSetsData, ThrowOnError>): RequestResult<ListChangeSetsResponses, ListChangeSetsErrors, ThrowOnError> => (options?.client ?? client).get<ListChangeSetsResponses, ListChangeSetsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -252,6 +252,22 @@ export const getChangeSet = <ThrowOnError extends boolean = false>(options: Opti
 export const patchChangeSet = <ThrowOnError extends boolean = false>(options: Options<PatchChangeSetData, ThrowOnError>): RequestResult<PatchChangeSetResponses, PatchChangeSetErrors, ThrowOnError> => (options.client ?? client).patch<PatchChangeSetResponses, PatchChangeSetErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/change-sets/{change_set}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Approve a change set
+ *
+ * Of somebody else, that touches protected vhosts and waits. People who could have made all of it may; 403 `own_change` for who had a part in
+ * it. The yes is to this version, and to what the plan said; it ends with any edit, and where something else would happen.
+ */
+export const approveChangeSet = <ThrowOnError extends boolean = false>(options: Options<ApproveChangeSetData, ThrowOnError>): RequestResult<ApproveChangeSetResponses, ApproveChangeSetErrors, ThrowOnError> => (options.client ?? client).post<ApproveChangeSetResponses, ApproveChangeSetErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/change-sets/{change_set}/approve',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -320,6 +336,21 @@ export const rebaseChangeSet = <ThrowOnError extends boolean = false>(options: O
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/change-sets/{change_set}/rebase',
     ...options
+});
+
+/**
+ * Reject a change set
+ *
+ * It is open again, for its owner to mend and to commit anew.
+ */
+export const rejectChangeSet = <ThrowOnError extends boolean = false>(options: Options<RejectChangeSetData, ThrowOnError>): RequestResult<RejectChangeSetResponses, RejectChangeSetErrors, ThrowOnError> => (options.client ?? client).post<RejectChangeSetResponses, RejectChangeSetErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/change-sets/{change_set}/reject',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**
@@ -914,6 +945,42 @@ export const patchVhost = <ThrowOnError extends boolean = false>(options: Option
 export const putVhost = <ThrowOnError extends boolean = false>(options: Options<PutVhostData, ThrowOnError>): RequestResult<PutVhostResponses, PutVhostErrors, ThrowOnError> => (options.client ?? client).put<PutVhostResponses, PutVhostErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/vhosts/{vhost}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * End a vhost's emergency mode
+ */
+export const deleteModeOverride = <ThrowOnError extends boolean = false>(options: Options<DeleteModeOverrideData, ThrowOnError>): RequestResult<DeleteModeOverrideResponses, DeleteModeOverrideErrors, ThrowOnError> => (options.client ?? client).delete<DeleteModeOverrideResponses, DeleteModeOverrideErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/vhosts/{vhost}/mode-override',
+    ...options
+});
+
+/**
+ * Read a vhost's emergency mode
+ *
+ * In force, or the last one: `until` says.
+ */
+export const getModeOverride = <ThrowOnError extends boolean = false>(options: Options<GetModeOverrideData, ThrowOnError>): RequestResult<GetModeOverrideResponses, GetModeOverrideErrors, ThrowOnError> => (options.client ?? client).get<GetModeOverrideResponses, GetModeOverrideErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/vhosts/{vhost}/mode-override',
+    ...options
+});
+
+/**
+ * Put a vhost into an emergency mode
+ *
+ * At once, for a while, whatever its policies say; also of a protected vhost, without approval. It is no revision, and ends by itself. Its status
+ * shows it, and what the wire does.
+ */
+export const putModeOverride = <ThrowOnError extends boolean = false>(options: Options<PutModeOverrideData, ThrowOnError>): RequestResult<PutModeOverrideResponses, PutModeOverrideErrors, ThrowOnError> => (options.client ?? client).put<PutModeOverrideResponses, PutModeOverrideErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/vhosts/{vhost}/mode-override',
     ...options,
     headers: {
         'Content-Type': 'application/json',
