@@ -14,6 +14,8 @@ const UNDER_WAY: Record<string, string> = {
 export function headline(status: Status): Headline {
   if (status.unproven.length > 0) return { tone: "bad", words: `${count(status.unproven.length, "vhost")} unproven` };
   if (status.refused.length > 0) return { tone: "bad", words: `Revision ${status.refused.map((one) => one.revision).join(", ")} refused` };
+  const emergencies = status.mode_overrides.length;
+  if (emergencies > 0) return { tone: "bad", words: `${count(emergencies, "vhost")} in emergency mode` };
   if (status.engines.problems.length > 0) return { tone: "bad", words: "The data plane has a problem" };
   const under = status.deployment && UNDER_WAY[status.deployment.state];
   if (status.deployment?.state === "retrying") return { tone: "bad", words: `Revision ${status.deployment.revision} ${under}` };

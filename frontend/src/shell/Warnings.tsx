@@ -1,17 +1,18 @@
 import { Alert, Anchor, List, Stack, Text } from "@mantine/core";
 import { IconAlertOctagon } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import { RelativeTime } from "@/components/RelativeTime";
 import { useStatus } from "@/live/use-live";
 
 const SHOWN = 10;
 
-/** Above every page while something is refused, unproven or away: it cannot be closed, only mended. */
+/** Above every page while something is refused, unproven, away or in emergency mode: it cannot be closed, only mended. */
 export function Warnings() {
   const status = useStatus().data;
   if (!status) return null;
-  const { refused, unproven, engines, deployment } = status;
+  const { refused, unproven, engines, deployment, mode_overrides: emergencies } = status;
   const retried = deployment?.state === "retrying" ? deployment : undefined;
-  if (refused.length + unproven.length + engines.problems.length === 0 && !retried) return null;
+  if (refused.length + unproven.length + emergencies.length + engines.problems.length === 0 && !retried) return null;
   return (
     <Stack gap="xs" mb="md">
       {unproven.length > 0 && (
@@ -29,6 +30,17 @@ export function Warnings() {
           </List>
         </Loud>
       )}
+      {emergencies.map((one) => (
+        <Loud key={one.vhost} title={`Vhost ${one.vhost} is in emergency mode: ${one.mode}`}>
+          <Text size="sm">
+            {one.reason} ({one.author}). It ends by itself <RelativeTime at={one.until} />;{" "}
+            <Anchor component={Link} to={`/vhosts/${one.vhost}`} inherit>
+              look at the vhost
+            </Anchor>
+            .
+          </Text>
+        </Loud>
+      ))}
       {refused.map((one) => (
         <Loud key={one.revision} title={`Revision ${one.revision} was refused`}>
           <Text size="sm" ff="monospace" style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>

@@ -10,6 +10,7 @@ export const status: Status = {
   deployment: null,
   refused: [],
   unproven: [],
+  mode_overrides: [],
   counts: { vhosts: 2, policies: 1, ip_lists: 1 },
   engines: { haproxy_up: true, spoa_up: true, validator_up: true, applications: 1, problems: [], structure: "", versions: {} },
 };
