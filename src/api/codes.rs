@@ -45,6 +45,7 @@ codes! {
     TotpRequired "totp_required" 401 "Code wanted" "The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.",
     Forbidden "forbidden" 403 "Not allowed" "The credential is good and may not do that.",
     CrossSite "cross_site" 403 "From another site" "A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.",
+    OwnChange "own_change" 403 "One's own change" "Who had a part in a change, or made the token that did, cannot approve it: somebody else must.",
     NotFound "not_found" 404 "Not found" "There is nothing at the path, or nothing that the caller may know of.",
     MethodNotAllowed "method_not_allowed" 405 "Method not allowed" "The path does not take this method; `Allow` names those it takes.",
     Timeout "timeout" 408 "Too slow" "The body did not arrive in time.",

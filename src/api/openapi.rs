@@ -127,6 +127,9 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
     if reads_one {
         parameter(operation, "If-None-Match", "ETags that the caller has: 304 if one of them is current.");
     }
+    if let Some(response) = operation.pointer_mut("/responses/202") {
+        or_awaiting(response);
+    }
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let mut names = vec!["X-Request-Id"];
         if tagged
@@ -179,6 +182,20 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
     }
 }
 
+/// Whatever is committed may have to wait for a second person first.
+fn or_awaiting(response: &mut Value) {
+    let description = response["description"].as_str().unwrap_or_default();
+    response["description"] = format!(
+        "{description} Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered \
+         (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit)."
+    )
+    .into();
+    let change_set = json!({ "$ref": "#/components/schemas/ChangeSet" });
+    let committed = response["content"]["application/json"]["schema"].take();
+    let either = if committed.is_null() || committed == change_set { change_set } else { json!({ "oneOf": [committed, change_set] }) };
+    response["content"] = json!({ "application/json": { "schema": either } });
+}
+
 /// Whether it reads states that may be kept no more.
 fn of_the_past(path: &str, operation: &Value) -> bool {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
@@ -205,7 +222,7 @@ fn headers() -> Value {
         |description: &str| json!({ "description": description, "schema": { "type": "integer", "format": "int64", "minimum": 0 } });
     json!({
         "ETag": text("The revision that last changed the object, in quotes: send it as `If-Match`."),
-        "Location": text("201: the new resource. 202: the deployment (or, before there is one, the revision) to look at."),
+        "Location": text("201: the new resource. 202: the deployment (or, before there is one, the revision) to look at, or the change set that awaits approval."),
         "Set-Cookie": text("The cookie by which the session is renewed; not where another tab has the newest."),
         "X-Request-Id": text("Names the request in our log."),
         "WWW-Authenticate": text("`Bearer`."),

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::codes::Code;
 use super::etag;
+use crate::domain::change_set::ChangeSet;
 use crate::domain::diff::Conflict;
 use crate::domain::{Error, FieldError, Name, Revision};
 
@@ -31,6 +32,8 @@ struct Inner {
     headers: HeaderMap,
     /// For the log alone.
     internal: Option<String>,
+    /// No problem, but no more than accepted: what waits for somebody else.
+    waits: Option<Box<ChangeSet>>,
 }
 
 /// Members that only some codes have.
@@ -101,7 +104,7 @@ impl Problem {
             }
             _ => {}
         }
-        Self(Box::new(Inner { code, detail: detail.into(), errors, members, headers, internal: None }))
+        Self(Box::new(Inner { code, detail: detail.into(), errors, members, headers, internal: None, waits: None }))
     }
 
     /// Ours, not the caller's; `internal` is for the log alone.
@@ -196,7 +199,7 @@ impl Problem {
 
     /// Writes the body, and logs what is ours.
     pub fn render(&self, request_id: &str, method: &http::Method, path: &str) -> Response {
-        let Inner { code, detail, errors, members, headers, internal } = &*self.0;
+        let Inner { code, detail, errors, members, headers, internal, .. } = &*self.0;
         let status = code.status();
         if status.is_server_error() {
             let internal = internal.as_deref().unwrap_or_default();
@@ -228,6 +231,9 @@ impl Problem {
 /// Carries the problem in the extensions to the outer middleware, which knows the request id.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        if let Some(change_set) = &self.0.waits {
+            return super::v1::change_sets::awaiting(change_set);
+        }
         let mut response = self.0.code.status().into_response();
         response.extensions_mut().insert(self);
         response
@@ -299,6 +305,12 @@ impl From<Error> for Problem {
             Error::MergeConflict(mut conflicts) => {
                 conflicts.truncate(MOST_ERRORS);
                 Self::new(Code::Conflict, detail).with(|members| members.conflicts = conflicts)
+            }
+            Error::OwnChange => Self::new(Code::OwnChange, detail),
+            Error::AwaitingApproval(change_set) => {
+                let mut problem = Self::new(Code::Conflict, detail);
+                problem.0.waits = Some(change_set);
+                problem
             }
             Error::PlanChanged => Self::new(Code::PlanChanged, detail),
             Error::Unavailable(_) => Self::new(Code::Unavailable, detail),

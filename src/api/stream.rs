@@ -29,7 +29,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(stream))
 }
 
-pub const TOPICS: [&str; 5] = ["revisions", "deployments", "status", "proofs", "change_sets"];
+pub const TOPICS: [&str; 6] = ["revisions", "deployments", "status", "proofs", "change_sets", "approvals"];
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Streams of one principal at one time.
 const MOST: usize = 16;

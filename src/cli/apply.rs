@@ -1,4 +1,5 @@
-//! `apply`: brings a folder to the server: plans, asks, commits exactly what was planned, and follows it until it is live.
+//! `apply`: brings a folder to the server: plans, asks, commits exactly what was planned, and follows it until it is live. Exit codes: 0 live,
+//! 1 refused, 3 waiting for approval.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub struct Arguments {
     /// Also delete what the server has and the folder does not name
     #[arg(long)]
     prune: bool,
+    /// Where it touches a protected vhost, have it wait for approval, and exit with 3 while it waits; run again to commit what was approved
+    #[arg(long)]
+    submit: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -41,6 +45,11 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure>
     if good.is_err() || words::plan::empty(&staged.plan) {
         remote::discard(&client, staged.id).await;
         return good.map(|()| 0);
+    }
+    if staged.plan.approval.required && !arguments.submit {
+        remote::discard(&client, staged.id).await;
+        return Err(Failure::user("this touches protected vhosts, and wants the approval of somebody else; nothing was committed")
+            .hint("with `--submit` it waits for that as a change set"));
     }
     let question = format!("Commit this to {}?", client.url());
     match remote::confirm(&question, arguments.yes, printer, &mut interrupts).await {

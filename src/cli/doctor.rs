@@ -139,7 +139,7 @@ async fn database(checks: &mut Checks, settings: &Settings) {
 /// A failure as detail and advice.
 fn words(failure: Failure) -> (String, String) {
     match failure {
-        Failure::User { message, hints } => (message, hints.join("; ")),
+        Failure::User { message, hints } | Failure::Waits { message, hints } => (message, hints.join("; ")),
         Failure::Interrupted(message) => (message, String::new()),
         Failure::Internal(error) => (format!("{error:#}"), "look at the database's own log".to_owned()),
     }

@@ -8,6 +8,11 @@ pub enum Failure {
         hints: Vec<String>,
     },
     Internal(anyhow::Error),
+    /// It waits for the yes of somebody else.
+    Waits {
+        message: String,
+        hints: Vec<String>,
+    },
     /// A signal stopped it; what is left to know.
     Interrupted(String),
 }
@@ -19,7 +24,7 @@ impl Failure {
 
     /// Adds what to do about it; an internal error has no such words.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        if let Self::User { hints, .. } = &mut self {
+        if let Self::User { hints, .. } | Self::Waits { hints, .. } = &mut self {
             hints.push(hint.into());
         }
         self
@@ -29,6 +34,7 @@ impl Failure {
         match self {
             Self::User { .. } => 1,
             Self::Internal(_) => 2,
+            Self::Waits { .. } => 3,
             // As shells tell it of a program that SIGINT ended.
             Self::Interrupted(_) => 130,
         }

@@ -92,8 +92,10 @@ impl Printer {
     pub fn failure(&self, failure: &Failure) {
         let error = Self::paint(self.colour_err, Tone::Bad, "error:");
         match failure {
-            Failure::User { message, hints } => {
-                self.note(format!("{error} {message}"));
+            Failure::User { message, hints } | Failure::Waits { message, hints } => {
+                let waits = matches!(failure, Failure::Waits { .. });
+                let label = if waits { Self::paint(self.colour_err, Tone::Warning, "waiting:") } else { error };
+                self.note(format!("{label} {message}"));
                 for hint in hints {
                     self.note(format!("{} {hint}", Self::paint(self.colour_err, Tone::Strong, "hint:")));
                 }

@@ -78,6 +78,9 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure>
             other => other.into(),
         },
     })?;
+    if let Some(waits) = remote::waiting(&answer) {
+        return Err(waits);
+    }
     let (info, _) = answer.typed::<RevisionInfo>()?;
     let revision = info.number;
     printer.line(format!("Revision {} is committed.", printer.tone(Tone::Strong, &revision.to_string())));

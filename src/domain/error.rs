@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::change_set::ChangeSet;
 use super::diff::Conflict;
 use super::{Kind, Name};
 
@@ -73,6 +74,12 @@ pub enum Error {
     /// The plan that somebody said yes to is no longer what would happen.
     #[error("what committing would do is no longer what the plan said: make a new plan and look at it")]
     PlanChanged,
+    /// The change set is one's own: somebody else must say yes.
+    #[error("you had a part in this change, or the token that made it is yours: somebody else must approve it")]
+    OwnChange,
+    /// No failure, and not done yet: it touches a protected vhost, and waits for the yes of a second person as this change set.
+    #[error("it touches a protected vhost and awaits approval as change set {}", .0.id)]
+    AwaitingApproval(Box<ChangeSet>),
     /// Something this needs is away (database, engine); trying again may help.
     #[error("{0}")]
     Unavailable(String),

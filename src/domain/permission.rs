@@ -82,6 +82,7 @@ matrix! {
     Path "path"               scoped Viewer Editor   Editor   Editor   "Paths of vhosts.",
     Entry "entry"             scoped Viewer Operator Operator Operator "Entries of IP lists.",
     ChangeSet "change_set"    scoped Viewer Editor   Editor   Editor   "One's own change sets; to update one is to stage, rebase and commit.",
+    Approval "approval"       scoped Editor none     Editor   none     "Change sets of others that await approval; by people alone, and of nothing that they had a part in.",
     Plan "plan"               scoped Viewer Operator none     none     "Plans of change sets and rollbacks.",
     Revision "revision"       scoped Viewer none     Operator none     "Revisions and their diffs; to update is to go back to one.",
     File "file"               global Viewer none     none     none     "Rendered files and plans of revisions: they show all sites.",

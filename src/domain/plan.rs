@@ -1,5 +1,7 @@
 //! Plans: what committing would do, with the engines' own answers.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -56,6 +58,12 @@ pub struct AffectedVhosts {
     pub total: usize,
     /// At most 100, in the order of their names.
     pub names: Vec<Name>,
+}
+
+impl AffectedVhosts {
+    pub fn of(names: &BTreeSet<Name>) -> Self {
+        Self { total: names.len(), names: names.iter().take(100).cloned().collect() }
+    }
 }
 
 /// A lane that is needed, and why.
@@ -129,6 +137,14 @@ pub struct Risk {
     pub reasons: Vec<RiskReason>,
 }
 
+/// Whether a second person must say yes first, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalNeeded {
+    pub required: bool,
+    /// The protected vhosts that are touched, as they were or as they are to be: themselves, or by a policy or IP list that they use.
+    pub vhosts: AffectedVhosts,
+}
+
 /// What committing would do. Made once, and kept; `commit` refuses a `plan_digest` that is no longer what a plan made then would have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
@@ -156,4 +172,7 @@ pub struct Plan {
     pub lanes: Vec<LaneReason>,
     pub cost: Cost,
     pub risk: Risk,
+    #[serde(default)]
+    #[schema(required)]
+    pub approval: ApprovalNeeded,
 }

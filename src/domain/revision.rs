@@ -83,14 +83,32 @@ pub enum Origin {
     #[default]
     Write,
     /// A change set was committed.
-    ChangeSet { id: Uuid },
+    ChangeSet {
+        id: Uuid,
+        /// The second person, where a protected vhost wanted one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
     /// Went back to what was at an earlier revision.
-    Rollback { revision: Revision },
+    Rollback {
+        revision: Revision,
+        /// The second person, where a protected vhost wanted one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
     /// The system took back what an engine refused: the objects of these revisions are as they were last live.
     TakeBack { revisions: Vec<Revision>, deployment: Uuid },
 }
 
 impl Origin {
+    /// The second person, where one was wanted.
+    pub fn approved_by(&self) -> Option<&str> {
+        match self {
+            Self::ChangeSet { approved_by, .. } | Self::Rollback { approved_by, .. } => approved_by.as_deref(),
+            Self::Write | Self::TakeBack { .. } => None,
+        }
+    }
+
     /// The revisions that it takes back, if that is what it does.
     pub fn taken_back(&self) -> Option<&[Revision]> {
         match self {

@@ -1,6 +1,6 @@
 //! The whole intended state at one revision, in memory: what reads are answered from and what is compiled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,8 @@ pub struct Snapshot {
     pub ip_lists: BTreeMap<Name, Arc<ListState>>,
     /// Which vhost has a hostname; kept by `put_vhost` and `remove_vhost`.
     hostnames: BTreeMap<Hostname, Name>,
+    /// The protected vhosts; kept by the same.
+    protected: BTreeSet<Name>,
 }
 
 impl Snapshot {
@@ -91,6 +93,9 @@ impl Snapshot {
         self.remove_vhost(&vhost.spec.name.clone());
         for hostname in &vhost.spec.hostnames {
             self.hostnames.insert(hostname.clone(), vhost.spec.name.clone());
+        }
+        if vhost.spec.protected {
+            self.protected.insert(vhost.spec.name.clone());
         }
         self.vhosts.insert(vhost.spec.name.clone(), vhost);
     }
@@ -100,11 +105,17 @@ impl Snapshot {
             for hostname in &old.spec.hostnames {
                 self.hostnames.remove(hostname);
             }
+            self.protected.remove(name);
         }
     }
 
     pub fn vhost_of(&self, hostname: &Hostname) -> Option<&Name> {
         self.hostnames.get(hostname)
+    }
+
+    /// The vhosts of which a change wants approval, in the order of their names.
+    pub fn protected(&self) -> impl Iterator<Item = &Vhost> {
+        self.protected.iter().filter_map(|name| self.vhosts.get(name)).map(|vhost| &vhost.spec)
     }
 
     /// The vhosts that use a policy, in the order of their names.

@@ -154,6 +154,9 @@ pub struct Vhost {
     #[serde(default = "yes")]
     #[schema(default = true)]
     pub enabled: bool,
+    /// Whether a change of it, or of a policy or IP list that it uses, wants the yes of a second person before it is committed.
+    #[serde(default)]
+    pub protected: bool,
     /// At most 32.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, String>)]

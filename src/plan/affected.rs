@@ -9,14 +9,10 @@ use crate::domain::Name;
 use crate::domain::plan::AffectedVhosts;
 use crate::render::Bundle;
 
-/// Names that are shown.
-const MOST_NAMES: usize = 100;
-
 /// Vhosts whose treatment of requests changes: their rows, hosts, clients' access or backends. A row that differs only in the revision it
 /// names does not count: a title was changed. Without `before` that is all.
 pub fn affected(before: Option<&Bundle>, after: &Bundle) -> AffectedVhosts {
-    let names = all(before, after);
-    AffectedVhosts { total: names.len(), names: names.into_iter().take(MOST_NAMES).collect() }
+    AffectedVhosts::of(&all(before, after))
 }
 
 /// The same, unbounded.

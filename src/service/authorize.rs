@@ -230,6 +230,7 @@ impl Warrant {
             Unmade::Faults(faults) => Unmade::Faults(faults.into_iter().map(|fault| Fault { error: of(fault.error), ..fault }).collect()),
             // Each is about something that was the caller's to write.
             Unmade::Conflicts(conflicts) => Unmade::Conflicts(conflicts),
+            Unmade::Unapproved(protected) => Unmade::Unapproved(protected),
         }
     }
 }
@@ -270,7 +271,7 @@ fn told(work: &Work, changes: &[Change], mut faults: Vec<Fault>) -> Unmade {
 }
 
 /// The wildcard that would get what is sent to a hostname, were the hostname not there.
-fn wildcard_over(hostname: &Hostname) -> Option<Hostname> {
+pub fn wildcard_over(hostname: &Hostname) -> Option<Hostname> {
     if hostname.wildcard().is_some() {
         return None;
     }

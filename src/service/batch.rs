@@ -44,7 +44,7 @@ impl Service {
             committed.map(Box::new).map(Batched::Committed).map_err(|error| by_operation(error, &targets))
         };
         let done = done.await;
-        if done.is_err()
+        if !matches!(done, Ok(_) | Err(Error::AwaitingApproval(_)))
             && let Err(error) = self.discard_change_set(caller, created.id).await
         {
             tracing::warn!(%error, change_set = %created.id, "a change set that came to nothing was not discarded");

@@ -12,9 +12,9 @@ use super::merge::{Staged, Unfit, merge};
 use super::object::Object;
 use super::view::{View, row};
 use super::write::{check_message, provisional};
-use super::writer::{About, Work};
+use super::writer::{About, OnBehalf, Unmade, Work};
 use super::{Caller, Operation, Precondition, Service, Written, plan, read};
-use crate::domain::change_set::{ChangeSet, ChangeSetState};
+use crate::domain::change_set::{Approval, ChangeSet, ChangeSetState};
 use crate::domain::diff::ChangeCounts;
 use crate::domain::error::{Error, FieldError, Result};
 use crate::domain::revision::Origin;
@@ -43,11 +43,6 @@ impl Service {
     pub async fn create_change_set(&self, caller: &Caller, message: &str, base: Option<Revision>) -> Result<ChangeSet> {
         check_message("/message", message)?;
         self.authorize(&caller.principal, Action::Create, "change_set", None)?;
-        let owner = caller.principal.identity();
-        if self.inner.store.open_change_sets(&owner).await? >= MOST_OPEN {
-            let words = format!("there are {MOST_OPEN} open or refused change sets of yours already: commit or discard some first");
-            return Err(Error::Conflict(words));
-        }
         let head = self.head().revision;
         let base = base.unwrap_or(head);
         if base != head {
@@ -58,13 +53,27 @@ impl Service {
                 error => error,
             })?;
         }
+        let change_set = self.new_change_set(caller, message.to_owned(), base).await?;
+        self.inner.store.create_change_set(&NewChangeSet { change_set: change_set.clone(), staged: Vec::new() }).await?;
+        self.told(&change_set);
+        Ok(change_set)
+    }
+
+    /// Not stored yet. Refused where the caller has too many.
+    pub(super) async fn new_change_set(&self, caller: &Caller, message: String, base: Revision) -> Result<ChangeSet> {
+        let owner = caller.principal.identity();
+        if self.inner.store.open_change_sets(&owner).await? >= MOST_OPEN {
+            let words = format!("there are {MOST_OPEN} change sets of yours that have not ended: commit or discard some first");
+            return Err(Error::Conflict(words));
+        }
         let now = micros(self.now());
-        let change_set = ChangeSet {
+        Ok(ChangeSet {
             id: self.inner.shared.id(now),
             owner,
+            contributors: Vec::new(),
             state: ChangeSetState::Open,
             author: super::rows::author(caller),
-            message: message.to_owned(),
+            message,
             base,
             version: 1,
             created_at: now,
@@ -72,10 +81,9 @@ impl Service {
             counts: ChangeCounts::default(),
             revision: None,
             refusal: None,
-        };
-        self.inner.store.create_change_set(&NewChangeSet { change_set: change_set.clone(), staged: Vec::new() }).await?;
-        self.told(&change_set);
-        Ok(change_set)
+            approval: None,
+            rollback_to: None,
+        })
     }
 
     /// Own ones, newest first; `before` is the id of the last one of the page before.
@@ -91,9 +99,13 @@ impl Service {
         Ok(found.into_iter().map(|change_set| self.change_set_for(caller, change_set)).collect())
     }
 
+    /// One's own, or one that awaits approval and that one may say yes to.
     pub async fn change_set(&self, caller: &Caller, id: Uuid) -> Result<ChangeSet> {
         self.authorize(&caller.principal, Action::Read, "change_set", None)?;
-        let found = self.inner.store.change_set(&caller.principal.identity(), id).await?;
+        let mut found = self.inner.store.change_set(&caller.principal.identity(), id).await?;
+        if found.is_none() {
+            found = self.change_set_to_review(caller, id).await?;
+        }
         let found = found.ok_or_else(|| Error::NotFound { kind: "change set", name: id.to_string() })?;
         Ok(self.change_set_for(caller, found))
     }
@@ -105,18 +117,20 @@ impl Service {
         let _turn = self.inner.views.turn(id).await;
         let mut change_set = self.writable(caller, id).await?;
         message.clone_into(&mut change_set.message);
+        change_set.edited();
         self.save(change_set, &[], &[], false).await
     }
 
     /// Ends it; what it staged stays readable through its diff for a while, and is never committed.
     pub async fn discard_change_set(&self, caller: &Caller, id: Uuid) -> Result<()> {
-        self.authorize(&caller.principal, Action::Delete, "change_set", None)?;
         let _turn = self.inner.views.turn(id).await;
+        self.may_end(caller, id, Action::Delete).await?;
         let mut change_set = self.change_set(caller, id).await?;
+        own(caller, &change_set)?;
         match change_set.state {
             ChangeSetState::Discarded => return Ok(()),
             ChangeSetState::Committed => return Err(ended(&change_set)),
-            ChangeSetState::Open | ChangeSetState::Refused => {}
+            ChangeSetState::Open | ChangeSetState::AwaitingApproval | ChangeSetState::Approved | ChangeSetState::Refused => {}
         }
         change_set.state = ChangeSetState::Discarded;
         self.save(change_set, &[], &[], false).await.map(drop)
@@ -171,8 +185,9 @@ impl Service {
         self.authorize(&caller.principal, Action::Update, "change_set", None)?;
         let _turn = self.inner.views.turn(id).await;
         let view = self.view_of(caller, id).await?;
+        own(caller, &view.change_set)?;
         match view.change_set.state {
-            ChangeSetState::Open | ChangeSetState::Refused => {}
+            ChangeSetState::Open | ChangeSetState::AwaitingApproval | ChangeSetState::Approved | ChangeSetState::Refused => {}
             ChangeSetState::Committed | ChangeSetState::Discarded => return Err(ended(&view.change_set)),
         }
         let head = self.head();
@@ -204,21 +219,73 @@ impl Service {
         if let Some(message) = message {
             check_message("/message", message)?;
         }
-        self.authorize(&caller.principal, Action::Update, "change_set", None)?;
-        let _turn = self.inner.views.turn(id).await;
+        let turn = self.inner.views.turn(id).await;
+        self.may_end(caller, id, Action::Update).await?;
         let view = self.writable_view(caller, id).await?;
-        let message = message.unwrap_or(&view.change_set.message).to_owned();
-        let about = About { message, origin: Origin::ChangeSet { id }, ..About::default() };
+        match self.commit_view(caller, &view, plan_digest, message).await {
+            Err(Error::AwaitingApproval(twin)) if twin.id != id && twin.state == ChangeSetState::Approved => {
+                drop(turn);
+                self.commit_twin(caller, *twin).await
+            }
+            done => done,
+        }
+    }
+
+    /// Who has change sets may commit or discard theirs; and who may go back to a revision the one that this became.
+    async fn may_end(&self, caller: &Caller, id: Uuid, action: Action) -> Result<()> {
+        if self.authorize(&caller.principal, action, "change_set", None).is_ok() {
+            return Ok(());
+        }
+        self.authorize(&caller.principal, Action::Update, "revision", None)?;
+        let own = self.inner.store.change_set(&caller.principal.identity(), id).await?;
+        if own.is_some_and(|own| own.rollback_to.is_some()) { Ok(()) } else { Err(Error::Forbidden) }
+    }
+
+    /// `Error::AwaitingApproval` where it has to wait for somebody else; with what it waits as.
+    pub(super) async fn commit_view(
+        &self,
+        caller: &Caller,
+        view: &View,
+        plan_digest: Option<&str>,
+        message: Option<&str>,
+    ) -> Result<CommittedSet> {
+        let (id, set) = (view.change_set.id, &view.change_set);
+        let approval = set.approval.as_ref().filter(|_| set.state == ChangeSetState::Approved);
+        let message = message.unwrap_or(&set.message);
+        if approval.is_some() && message != set.message {
+            return Err(Error::Conflict("another message is an edit, and ends the approval: commit it without".to_owned()));
+        }
+        let expected = match (approval, plan_digest) {
+            (Some(approval), Some(given)) if given != approval.plan_digest => return Err(Error::PlanChanged),
+            (Some(approval), _) => Some(approval.plan_digest.as_str()),
+            (None, given) => given,
+        };
+        let approved_by = approval.and_then(Approval::approved_by).map(ToOwned::to_owned);
+        let origin = match set.rollback_to {
+            Some(revision) => Origin::Rollback { revision, approved_by },
+            None => Origin::ChangeSet { id, approved_by },
+        };
+        let author = || OnBehalf { author: set.author.clone(), id: Uuid::parse_str(&set.owner).ok() };
+        let on_behalf = (set.owner != caller.principal.identity()).then(author);
+        let about = About { message: message.to_owned(), origin, change_set: Some(id), on_behalf, ..About::default() };
         let work = Arc::new(Work::Staged(view.staged.clone()));
-        let (done, findings) = self.commit(caller, work, about, plan_digest).await.map_err(plan::unmade)?;
+        let (done, findings) = match self.commit(caller, work, about, expected).await {
+            Ok(done) => done,
+            Err(Unmade::Unapproved(protected)) => {
+                return Err(Error::AwaitingApproval(Box::new(self.submit(caller, view, &protected).await?)));
+            }
+            Err(Unmade::Error(Error::PlanChanged)) if approval.is_some() => {
+                return Err(Error::AwaitingApproval(Box::new(self.lapse(caller, view).await?)));
+            }
+            Err(unmade) => return Err(plan::unmade(unmade)),
+        };
         self.inner.views.forget(id);
-        let committed =
-            |revision| ChangeSet { state: ChangeSetState::Committed, revision: Some(revision), refusal: None, ..view.change_set.clone() };
+        let committed = |revision| ChangeSet { state: ChangeSetState::Committed, revision: Some(revision), refusal: None, ..set.clone() };
         let change_set = if done.changed {
             // It is committed, also where it cannot be read just now.
-            let change_set = self.change_set(caller, id).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, change_set = %id, "a change set was committed and cannot be read");
-                ChangeSet { version: view.change_set.version + 1, updated_at: micros(self.now()), ..committed(done.revision) }
+            let change_set = self.inner.store.change_set(&set.owner, id).await.ok().flatten().unwrap_or_else(|| {
+                tracing::warn!(change_set = %id, "a change set was committed and cannot be read");
+                ChangeSet { version: set.version + 1, updated_at: micros(self.now()), ..committed(done.revision) }
             });
             self.told(&change_set);
             change_set
@@ -246,6 +313,7 @@ impl Service {
         }
         self.may_stage(caller, view, &kept)?;
         let mut change_set = view.change_set.clone();
+        change_set.edited();
         change_set.counts = ChangeCounts::default();
         kept.iter().for_each(|one| change_set.counts.add(one.change()));
         let change_set = self.save(change_set, &rows, &unstaged, all).await?;
@@ -254,7 +322,7 @@ impl Service {
         Ok(view)
     }
 
-    fn may_stage(&self, caller: &Caller, view: &View, staged: &[Staged]) -> Result<()> {
+    pub(super) fn may_stage(&self, caller: &Caller, view: &View, staged: &[Staged]) -> Result<()> {
         let warrant = self.warrant(caller, Purpose::Edit);
         if warrant.is_everything() {
             return Ok(());
@@ -268,7 +336,7 @@ impl Service {
     }
 
     /// Stores it as its next version.
-    async fn save(
+    pub(super) async fn save(
         &self,
         mut change_set: ChangeSet,
         staged: &[crate::store::StagedRow],
@@ -287,26 +355,36 @@ impl Service {
 
     async fn writable(&self, caller: &Caller, id: Uuid) -> Result<ChangeSet> {
         let change_set = self.change_set(caller, id).await?;
+        own(caller, &change_set)?;
         writable(&change_set)?;
         Ok(change_set)
     }
 
     pub(super) async fn writable_view(&self, caller: &Caller, id: Uuid) -> Result<Arc<View>> {
         let view = self.view_of(caller, id).await?;
+        own(caller, &view.change_set)?;
         writable(&view.change_set)?;
         Ok(view)
     }
 
-    /// Tells its owner, and nobody else.
+    /// Tells its owner; and those who may say yes to it, where it waits for that.
     pub(super) fn told(&self, change_set: &ChangeSet) {
         let news = serde_json::to_value(change_set).unwrap_or_default();
+        if change_set.approval.is_some() {
+            self.inner.shared.stream.emit("approvals", news.clone());
+        }
         self.inner.shared.stream.emit_to(Some(change_set.owner.clone()), "change_sets", news);
     }
 }
 
-fn writable(change_set: &ChangeSet) -> Result<()> {
+/// What awaits approval is read by others, and written by its owner alone.
+fn own(caller: &Caller, change_set: &ChangeSet) -> Result<()> {
+    if change_set.owner == caller.principal.identity() { Ok(()) } else { Err(Error::Forbidden) }
+}
+
+pub(super) fn writable(change_set: &ChangeSet) -> Result<()> {
     match change_set.state {
-        ChangeSetState::Open => Ok(()),
+        ChangeSetState::Open | ChangeSetState::AwaitingApproval | ChangeSetState::Approved => Ok(()),
         ChangeSetState::Refused => Err(Error::Conflict("the change set was refused: rebase it to mend it".to_owned())),
         ChangeSetState::Committed | ChangeSetState::Discarded => Err(ended(change_set)),
     }

@@ -17,6 +17,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::{Entry, Finding, Kind, Name, Network, Principal, Revision, Snapshot};
 
 mod apply;
+mod approval;
 mod audit;
 mod authorize;
 mod batch;
@@ -196,7 +197,7 @@ pub enum Waited {
 pub struct StreamEvent {
     /// Increases by one with each event of this process; those of a process that started later are higher.
     pub id: u64,
-    /// `revisions`, `deployments`, `status`, `proofs` or `change_sets`.
+    /// `revisions`, `deployments`, `status`, `proofs`, `change_sets` or `approvals`.
     pub topic: String,
     /// The resource as its own endpoint would answer it.
     pub data: serde_json::Value,

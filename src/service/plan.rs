@@ -1,5 +1,6 @@
 //! Plans: what work would come to on the newest state, what it does to files and vhosts, and what the engines say of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -7,17 +8,18 @@ use uuid::Uuid;
 
 use super::apply::{Change, Next};
 use super::authorize::{Purpose, Warrant};
+use super::change_sets::writable;
 use super::judge::rooted;
 use super::merge::Staged;
 use super::object::Object;
 use super::whole::{self, Fault};
 use super::write::provisional;
 use super::writer::{Made, Unmade, Work};
-use super::{Caller, Service, desired, entries};
+use super::{Caller, Service, approval, desired, entries};
 use crate::compile::{NodeSettings, compile};
 use crate::domain::diff::{Conflict, Diff};
 use crate::domain::error::{Error, FieldError, Result};
-use crate::domain::plan::{AffectedVhosts, Cost, EngineVerdict, FileDiff, LaneReason, Plan, PlanSource, Risk};
+use crate::domain::plan::{AffectedVhosts, ApprovalNeeded, Cost, EngineVerdict, FileDiff, LaneReason, Plan, PlanSource, Risk};
 use crate::domain::revision::ObjectRef;
 use crate::domain::{Action, Finding, Grant, Kind, Name, Revision, Snapshot, Subject};
 use crate::plan;
@@ -44,13 +46,16 @@ struct Foreseen {
     conflicts: Vec<Conflict>,
     findings: Vec<Finding>,
     engines: Vec<EngineVerdict>,
+    /// Protected vhosts that it touches.
+    protected: BTreeSet<Name>,
 }
 
 impl Service {
     /// What committing a change set would do.
     pub async fn plan_change_set(&self, caller: &Caller, id: Uuid) -> Result<Plan> {
         self.authorize(&caller.principal, Action::Create, "plan", None)?;
-        let view = self.writable_view(caller, id).await?;
+        let view = self.view_of(caller, id).await?;
+        writable(&view.change_set)?;
         let work = Work::Staged(view.staged.clone());
         self.plan_work(caller, &work, PlanSource::ChangeSet { id }).await
     }
@@ -74,7 +79,7 @@ impl Service {
         let (before, after) = (self.snapshot_at(caller, revision - 1).await?, self.snapshot_at(caller, revision).await?);
         let now = entries::micros(self.now());
         let effects = self.effects(caller, before, after, Vec::new(), now).await?;
-        let foreseen = Foreseen { effects, conflicts: Vec::new(), findings: Vec::new(), engines: Vec::new() };
+        let foreseen = Foreseen { effects, conflicts: Vec::new(), findings: Vec::new(), engines: Vec::new(), protected: BTreeSet::new() };
         self.keep_plan(caller, PlanSource::Revision { revision }, foreseen, self.head().revision, now).await
     }
 
@@ -183,6 +188,7 @@ impl Service {
                 Vec::new()
             }
         };
+        let protected = approval::touched(head, &changes);
         let (mut findings, mut engines) = (Vec::new(), Vec::new());
         if !changes.is_empty() {
             let judgement = self.inner.judge.judge(head, &changes, now).await;
@@ -203,7 +209,7 @@ impl Service {
         // What could not be compiled was stored by an older version: it is told, and refuses.
         errors.append(&mut effects.errors);
         effects.errors = errors;
-        Ok(Foreseen { effects, conflicts, findings, engines })
+        Ok(Foreseen { effects, conflicts, findings, engines, protected })
     }
 
     async fn effects(
@@ -242,7 +248,7 @@ impl Service {
         head: Revision,
         created_at: OffsetDateTime,
     ) -> Result<Plan> {
-        let Foreseen { effects, conflicts, findings, engines } = foreseen;
+        let Foreseen { effects, conflicts, findings, engines, protected } = foreseen;
         let Effects { digest, diff, files, vhosts, lanes, cost, risk, errors } = effects;
         let id = self.inner.shared.id(created_at);
         let author = super::rows::author(caller);
@@ -263,6 +269,7 @@ impl Service {
             lanes,
             cost,
             risk,
+            approval: ApprovalNeeded { required: !protected.is_empty(), vhosts: AffectedVhosts::of(&protected) },
         };
         let document = serde_json::to_string(&plan).map_err(Error::internal)?;
         self.inner.store.create_plan(id, &caller.principal.identity(), created_at, &document, KEPT).await?;
@@ -289,6 +296,7 @@ pub fn unmade(unmade: Unmade) -> Error {
         Unmade::Error(error) => error,
         Unmade::Conflicts(conflicts) => Error::MergeConflict(conflicts),
         Unmade::Faults(found) => faults(found),
+        Unmade::Unapproved(_) => Error::internal("what awaits approval is made a change set by whoever asked"),
     }
 }
 

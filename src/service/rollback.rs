@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::write::check_message;
-use super::writer::{About, Work};
+use super::writer::{About, Unmade, Work};
 use super::{Caller, Service, plan};
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
 use crate::domain::revision::{ObjectRef, Origin, RevisionInfo};
 use crate::domain::{Finding, Revision};
 
@@ -32,9 +32,16 @@ impl Service {
         check_message("/message", given)?;
         let message = if given.is_empty() { format!("back to revision {revision}") } else { given.to_owned() };
         let staged = self.staged_rollback(caller, &self.head(), revision, objects).await?;
-        let about = About { message, origin: Origin::Rollback { revision }, ..About::default() };
+        let about = About { message: message.clone(), origin: Origin::Rollback { revision, approved_by: None }, ..About::default() };
         let work = Arc::new(Work::Staged(staged));
-        let (done, findings) = self.commit(caller, work, about, plan_digest).await.map_err(plan::unmade)?;
+        let (done, findings) = match self.commit(caller, Arc::clone(&work), about, plan_digest).await {
+            Ok(done) => done,
+            Err(Unmade::Unapproved(_)) => {
+                let change_set = self.submit_work(caller, &work, message, Some(revision)).await?;
+                return Err(Error::AwaitingApproval(Box::new(change_set)));
+            }
+            Err(unmade) => return Err(plan::unmade(unmade)),
+        };
         let info = self.info(caller, done.revision.max(1)).await?;
         Ok(RolledBack { info, changed: done.changed, findings })
     }

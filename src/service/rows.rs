@@ -39,11 +39,11 @@ impl Rows {
 
     /// Changes of one revision, each of another object.
     pub fn add(&mut self, changes: &[Change], revision: Revision, at: OffsetDateTime, caller: &Caller, about: &About) {
-        let author = author(caller);
+        let by = By::new(caller, about);
         let mut hash = Chained::new(&self.digest);
         hash.add(&revision.to_string());
         hash.add(&(at.unix_timestamp_nanos() / 1000).to_string());
-        hash.add(&author);
+        hash.add(&by.author);
         hash.add(&about.message);
         let mut counts = ChangeCounts::default();
         for change in changes {
@@ -51,19 +51,19 @@ impl Rows {
             let after = change.after.as_ref().map(Object::json);
             hash.change(change, &facts, after.as_deref());
             self.object(change, revision, at, facts.id, facts.number);
-            self.audit(change, revision, at, caller, facts.id, after.as_ref());
+            self.audit(change, revision, at, &by, facts.id, after.as_ref());
             self.version(&facts, revision, at, after);
             self.entry(change, facts.id, revision);
             counts.add(change.change);
         }
         self.digest = hash.finish();
-        self.audit_origin(revision, at, caller, &about.origin);
+        self.audit_origin(revision, at, &By::new(caller, &About::default()), &about.origin);
         let told = |change: &Change| ObjectChange { kind: change.kind, name: change.name.clone(), change: change.change };
         self.batch.revisions.push(NewRevision {
             info: RevisionInfo {
                 number: revision,
                 created_at: at,
-                author,
+                author: by.author.clone(),
                 message: about.message.clone(),
                 digest: self.digest.clone(),
                 origin: about.origin.clone(),
@@ -71,13 +71,13 @@ impl Rows {
                 changes: changes.iter().map(told).collect(),
             },
         });
-        if let Origin::ChangeSet { id } = about.origin {
+        if let Some(id) = about.change_set {
             self.batch.committed.push((id, revision, at));
         }
         self.batch.refused.extend(about.refused.iter().cloned());
     }
 
-    fn audit(&mut self, change: &Change, revision: Revision, at: OffsetDateTime, caller: &Caller, object_id: Uuid, after: Option<&String>) {
+    fn audit(&mut self, change: &Change, revision: Revision, at: OffsetDateTime, by: &By<'_>, object_id: Uuid, after: Option<&String>) {
         // Two times 200,000 entries would drown the log: what changed is told, not what is.
         let (before, after) = if change.opened.is_empty() && change.closed.is_empty() {
             (change.before.as_ref().map(Object::json), after.cloned())
@@ -89,8 +89,8 @@ impl Rows {
         };
         self.batch.audit.push(AuditRow {
             at: entries::micros(at),
-            author: author(caller),
-            principal_id: caller.principal.id(),
+            author: by.author.clone(),
+            principal_id: by.id,
             action: match change.change {
                 ChangeType::Created => "create",
                 ChangeType::Updated => "update",
@@ -101,32 +101,32 @@ impl Rows {
             name: change.name.to_string(),
             object_id: Some(object_id),
             revision: Some(revision),
-            request_id: store::text(&caller.request_id, 200),
-            address: caller.address.map(audit::address),
+            request_id: store::text(by.request_id, 200),
+            address: by.address.map(audit::address),
             before,
             after,
         });
     }
 
     /// What a revision of several objects came of.
-    fn audit_origin(&mut self, revision: Revision, at: OffsetDateTime, caller: &Caller, origin: &Origin) {
+    fn audit_origin(&mut self, revision: Revision, at: OffsetDateTime, by: &By<'_>, origin: &Origin) {
         let (action, kind, name) = match origin {
             Origin::Write => return,
-            Origin::ChangeSet { id } => ("change_set.committed", "change_set", id.to_string()),
-            Origin::Rollback { revision } => ("rollback", "revision", revision.to_string()),
+            Origin::ChangeSet { id, .. } => ("change_set.committed", "change_set", id.to_string()),
+            Origin::Rollback { revision, .. } => ("rollback", "revision", revision.to_string()),
             Origin::TakeBack { .. } => ("take_back", "revision", revision.to_string()),
         };
         self.batch.audit.push(AuditRow {
             at: entries::micros(at),
-            author: author(caller),
-            principal_id: caller.principal.id(),
+            author: by.author.clone(),
+            principal_id: by.id,
             action: action.to_owned(),
             kind: kind.to_owned(),
             name,
             object_id: None,
             revision: Some(revision),
-            request_id: store::text(&caller.request_id, 200),
-            address: caller.address.map(audit::address),
+            request_id: store::text(by.request_id, 200),
+            address: by.address.map(audit::address),
             before: None,
             after: serde_json::to_string(origin).ok(),
         });
@@ -202,6 +202,25 @@ impl Rows {
                 comment: entry.comment.to_string(),
                 expires_at: entry.expires_at.map(entries::micros),
             });
+        }
+    }
+}
+
+/// Who wrote what becomes a revision, as its rows tell it.
+struct By<'a> {
+    author: String,
+    id: Option<Uuid>,
+    request_id: &'a str,
+    /// None where it was written before, and is committed by somebody else: from where is in the rows of then.
+    address: Option<std::net::IpAddr>,
+}
+
+impl<'a> By<'a> {
+    fn new(caller: &'a Caller, about: &About) -> Self {
+        let request_id = &caller.request_id;
+        match &about.on_behalf {
+            Some(writer) => Self { author: writer.author.clone(), id: writer.id, request_id, address: None },
+            None => Self { author: author(caller), id: caller.principal.id(), request_id, address: caller.address },
         }
     }
 }

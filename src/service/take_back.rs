@@ -126,6 +126,7 @@ impl Service {
             message: format!("takes back revision{many} {}: refused", store::text(&numbers.join(", "), 1000)),
             origin: Origin::TakeBack { revisions: restored.guilty.iter().copied().collect(), deployment: refused.id },
             refused: change_sets.clone(),
+            ..About::default()
         };
         let made = self.commit_unjudged(restored.staged, about).await?;
         if let Some(revision) = made {
@@ -173,7 +174,7 @@ impl Service {
         match answer.await.map_err(|_| gone(()))? {
             Reply::Done(done) => Ok(done.changed.then_some(done.revision)),
             Reply::Unmade(Unmade::Error(error)) => Err(error),
-            Reply::Unmade(unmade @ (Unmade::Conflicts(_) | Unmade::Faults(_))) => {
+            Reply::Unmade(unmade @ (Unmade::Conflicts(_) | Unmade::Faults(_) | Unmade::Unapproved(_))) => {
                 let why = plan::unmade(unmade);
                 tracing::info!(%why, "service.take_back: somebody has written to the same meanwhile");
                 Ok(None)
@@ -205,6 +206,7 @@ impl Service {
                 change_set: ChangeSet {
                     id: self.inner.shared.id(now),
                     owner: owner.unwrap_or_else(|| Principal::System.identity()),
+                    contributors: Vec::new(),
                     state: ChangeSetState::Refused,
                     author: info.author.clone(),
                     message: info.message.clone(),
@@ -215,6 +217,8 @@ impl Service {
                     counts,
                     revision: Some(number),
                     refusal: Some(Refusal { deployment: refused.id, said: refused.said.clone(), errors }),
+                    approval: None,
+                    rollback_to: None,
                 },
                 staged: staged.iter().map(|one| row(one, 1)).collect(),
             });

@@ -30,6 +30,8 @@ const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 struct Token {
     info: TokenInfo,
     hash: [u8; 32],
+    /// The person behind it.
+    person: Option<Uuid>,
     grant: Arc<Grant>,
 }
 
@@ -38,10 +40,10 @@ impl Token {
     fn of(row: TokenRow) -> Option<Self> {
         let grant: Grant = serde_json::from_str(&row.rights).ok()?;
         let networks: Option<Vec<Network>> = row.networks.iter().map(|text| text.parse().ok()).collect();
-        let TokenRow { id, name, created_at, expires_at, created_by, last_used_at, .. } = row;
+        let TokenRow { id, name, created_at, expires_at, created_by, person_id, last_used_at, .. } = row;
         let (roles, permits) = (grant.roles.clone(), grant.permits.clone());
         let info = TokenInfo { id, name, roles, permits, networks: networks?, created_at, created_by, expires_at, last_used_at };
-        Some(Self { info, hash: row.hash.as_slice().try_into().ok()?, grant: Arc::new(grant) })
+        Some(Self { info, hash: row.hash.as_slice().try_into().ok()?, person: person_id, grant: Arc::new(grant) })
     }
 
     fn good(&self, address: Option<IpAddr>, now: OffsetDateTime) -> bool {
@@ -163,6 +165,15 @@ impl Service {
         }
     }
 
+    /// The person who acts, or made the token that does; None where that is nobody's.
+    pub(super) fn person_behind(&self, caller: &Caller) -> Option<Uuid> {
+        match &caller.principal {
+            Principal::User { id, .. } => Some(*id),
+            Principal::Token { id, .. } => self.inner.tokens.load().by_id(*id).and_then(|token| token.person),
+            Principal::System => None,
+        }
+    }
+
     /// All tokens, by name; never their texts.
     pub fn tokens(&self, caller: &Caller) -> Result<Vec<TokenInfo>> {
         self.authorize(&caller.principal, Action::Read, "token", None)?;
@@ -213,6 +224,7 @@ impl Service {
             rights: serde_json::to_string(&grant).map_err(Error::internal)?,
             networks: token.networks.iter().map(ToString::to_string).collect(),
             created_by: super::rows::author(caller),
+            person_id: self.person_behind(caller),
             last_used_at: None,
         };
         if !self.inner.store.create_token(&row).await? {
@@ -286,6 +298,7 @@ impl Service {
             rights,
             networks: Vec::new(),
             created_by: Principal::System.label(),
+            person_id: None,
             last_used_at: None,
         };
         self.inner.store.put_token(&token).await?;

@@ -63,6 +63,9 @@ impl Service {
 
     /// An event, if it is for the caller, and as much of it as is.
     pub fn event_for(&self, caller: &Caller, event: StreamEvent) -> Option<StreamEvent> {
+        if event.topic == "approvals" && !self.reviews_all(caller) {
+            return None;
+        }
         if self.sees_all(caller) {
             return Some(event);
         }

@@ -176,14 +176,18 @@ impl Service {
         Ok(base)
     }
 
-    /// What the owner of a change set sees through it.
+    /// What its owner sees through a change set, or who is asked to say yes to it.
     pub(super) async fn view_of(&self, caller: &Caller, id: Uuid) -> Result<Arc<View>> {
         let change_set = self.change_set(caller, id).await?;
+        self.load_view(change_set).await
+    }
+
+    pub(super) async fn load_view(&self, change_set: ChangeSet) -> Result<Arc<View>> {
         if let Some(view) = self.inner.views.find(&change_set) {
             return Ok(view);
         }
         let base = self.base(change_set.base).await?;
-        let rows = self.inner.store.staged(id).await?;
+        let rows = self.inner.store.staged(change_set.id).await?;
         let view = tokio::task::spawn_blocking(move || {
             let versions = rows.iter().map(|row| ((row.kind, row.name.clone()), row.version)).collect();
             let staged = rows.into_iter().map(|row| staged(row, &base)).collect::<Result<Vec<_>>>()?;

@@ -40,17 +40,22 @@ pub fn check_message(pointer: &str, message: &str) -> Result<()> {
 
 impl Service {
     /// Validates, lets the engines judge what it touches, commits as one revision with its audit row. `message` is the revision's: at most
-    /// 2,000 characters, no control characters but newline and tab.
+    /// 2,000 characters, no control characters but newline and tab. `Error::AwaitingApproval` where it touches a protected vhost.
     pub async fn write(&self, caller: &Caller, operation: Operation, precondition: Precondition, message: &str) -> Result<Written> {
         check_message("", message)?;
         self.authorize_write(caller, &operation)?;
         let work = Arc::new(Work::One { op: Op::new(operation)?, precondition });
         let about = About { message: message.to_owned(), ..About::default() };
-        let (done, findings) = self.commit(caller, Arc::clone(&work), about, None).await.map_err(|unmade| match unmade {
-            Unmade::Error(error) => error,
+        let (done, findings) = match self.commit(caller, Arc::clone(&work), about, None).await {
+            Ok(done) => done,
+            Err(Unmade::Error(error)) => return Err(error),
+            Err(Unmade::Unapproved(_)) => {
+                let change_set = self.submit_work(caller, &work, message.to_owned(), None).await?;
+                return Err(Error::AwaitingApproval(Box::new(change_set)));
+            }
             // Only what is staged has these.
-            Unmade::Conflicts(_) | Unmade::Faults(_) => Error::internal("one operation cannot conflict"),
-        })?;
+            Err(Unmade::Conflicts(_) | Unmade::Faults(_)) => return Err(Error::internal("one operation cannot conflict")),
+        };
         let (kind, name) = work.target().ok_or_else(|| Error::internal("one operation has a target"))?;
         let snapshot = snapshot_after(&done, kind, name);
         Ok(Written { revision: done.revision, changed: done.changed, created: done.created, snapshot, findings })

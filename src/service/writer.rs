@@ -6,7 +6,7 @@
 pub mod log;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use self::log::Log;
 use super::apply::{Change, Next, Op, Outcome, apply};
@@ -24,11 +25,11 @@ use super::merge::{Staged, Unfit, merge};
 use super::object::Object;
 use super::rows::{Rows, event};
 use super::whole::{self, Fault};
-use super::{Caller, Precondition, Shared, start};
+use super::{Caller, Precondition, Shared, approval, start};
 use crate::domain::diff::Conflict;
 use crate::domain::error::{Error, Result};
 use crate::domain::revision::Origin;
-use crate::domain::{Kind, Name, Revision, Snapshot};
+use crate::domain::{Kind, Name, Principal, Revision, Snapshot};
 use crate::store::{Lead, Loaded, NewChangeSet, NewRevision, Store};
 
 /// Writes in one transaction, at most.
@@ -64,6 +65,8 @@ pub enum Unmade {
     Conflicts(Vec<Conflict>),
     /// Of what is staged, by object.
     Faults(Vec<Fault>),
+    /// It touches these protected vhosts, and nobody else has said yes.
+    Unapproved(BTreeSet<Name>),
 }
 
 impl Work {
@@ -97,11 +100,22 @@ impl Work {
     }
 }
 
+/// The writer of what somebody else commits.
+#[derive(Clone, Debug)]
+pub struct OnBehalf {
+    pub author: String,
+    pub id: Option<Uuid>,
+}
+
 /// What a revision is said to be, and what is stored with it in the same transaction.
 #[derive(Clone, Debug, Default)]
 pub struct About {
     pub message: String,
     pub origin: Origin,
+    /// The change set that becomes the revision.
+    pub change_set: Option<Uuid>,
+    /// Who wrote it, where that is not the caller: who approves a change commits it, and has not written it.
+    pub on_behalf: Option<OnBehalf>,
     /// What is left of revisions that are taken back by this one.
     pub refused: Vec<NewChangeSet>,
 }
@@ -116,6 +130,13 @@ pub struct Request {
     /// What was judged is more than what `judged` tells: only on this revision.
     pub only_on: Option<Revision>,
     pub reply: oneshot::Sender<Reply>,
+}
+
+impl Request {
+    /// What the system restores was there before.
+    fn wants_approval(&self) -> bool {
+        !matches!(self.caller.principal, Principal::System) && self.about.origin.approved_by().is_none()
+    }
 }
 
 pub enum Reply {
@@ -363,6 +384,12 @@ impl Writer {
         };
         if !request.judged.covers(&plan.snapshot, &changes) {
             return Planned::Rejudge;
+        }
+        if request.wants_approval() {
+            let protected = approval::touched(&plan.snapshot, &changes);
+            if !protected.is_empty() {
+                return Planned::Unmade(Unmade::Unapproved(protected));
+            }
         }
         plan.numbers = numbers.into_inner();
         plan.rows.add(&changes, revision, now, &request.caller, &request.about);

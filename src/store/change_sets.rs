@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Store, failed, inconsistent, text};
-use crate::domain::change_set::{ChangeSet, ChangeSetState, Refusal};
+use crate::domain::change_set::{Approval, ChangeSet, ChangeSetState, Refusal};
 use crate::domain::diff::ChangeCounts;
 use crate::domain::error::Result;
 use crate::domain::revision::ChangeType;
@@ -48,6 +48,9 @@ struct Row {
     updated_at: OffsetDateTime,
     revision: Option<i64>,
     refusal: Option<String>,
+    approval: Option<String>,
+    contributors: Vec<Uuid>,
+    rollback_to: Option<i64>,
 }
 
 impl Row {
@@ -55,11 +58,15 @@ impl Row {
         let unreadable = |why: String| inconsistent("change_sets", self.id, why);
         let state = ChangeSetState::parse(&self.state).ok_or_else(|| unreadable(format!("state `{}`", self.state)))?;
         let refusal = self.refusal.as_deref().map(serde_json::from_str::<Refusal>).transpose();
+        let approval = self.approval.as_deref().map(serde_json::from_str::<Approval>).transpose();
         Ok(ChangeSet {
             id: self.id,
             owner: self.owner,
+            contributors: self.contributors,
             state,
             refusal: refusal.map_err(|error| unreadable(error.to_string()))?,
+            approval: approval.map_err(|error| unreadable(error.to_string()))?,
+            rollback_to: self.rollback_to,
             author: self.author,
             message: self.message,
             base: self.base,
@@ -78,7 +85,8 @@ impl Store {
         let states: Vec<String> = states.iter().map(|state| state.as_str().to_owned()).collect();
         let rows = sqlx::query_as!(
             Row,
-            "select id, owner, state, author, message, base, version, created_at, updated_at, revision, refusal::text as refusal
+            "select id, owner, state, author, message, base, version, created_at, updated_at, revision, refusal::text as refusal,
+                    approval::text as approval, contributors, rollback_to
              from change_sets
              where owner = $1 and ($2::uuid is null or id < $2) and (cardinality($3::text[]) = 0 or state = any ($3))
              order by id desc limit $4",
@@ -97,7 +105,8 @@ impl Store {
     pub async fn change_set(&self, owner: &str, id: Uuid) -> Result<Option<ChangeSet>> {
         let rows = sqlx::query_as!(
             Row,
-            "select id, owner, state, author, message, base, version, created_at, updated_at, revision, refusal::text as refusal
+            "select id, owner, state, author, message, base, version, created_at, updated_at, revision, refusal::text as refusal,
+                    approval::text as approval, contributors, rollback_to
              from change_sets where owner = $1 and id = $2",
             owner,
             id
@@ -108,12 +117,49 @@ impl Store {
         Ok(self.counted(rows).await?.pop())
     }
 
-    /// How many open and refused ones an owner has.
+    /// Those of others that await approval or have it, newest first: for those who may say yes to them.
+    pub async fn change_sets_to_review(&self, identity: &str, before: Option<Uuid>, limit: i64) -> Result<Vec<ChangeSet>> {
+        let rows = sqlx::query_as!(
+            Row,
+            "select id, owner, state, author, message, base, version, created_at, updated_at, revision, refusal::text as refusal,
+                    approval::text as approval, contributors, rollback_to
+             from change_sets
+             where state in ('awaiting_approval', 'approved') and owner <> $1 and ($2::uuid is null or id < $2)
+             order by id desc limit $3",
+            identity,
+            before,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("reading change sets that await approval"))?;
+        self.counted(rows).await
+    }
+
+    /// One that awaits approval or has it, whosever it is.
+    pub async fn change_set_to_review(&self, id: Uuid) -> Result<Option<ChangeSet>> {
+        let rows = sqlx::query_as!(
+            Row,
+            "select id, owner, state, author, message, base, version, created_at, updated_at, revision, refusal::text as refusal,
+                    approval::text as approval, contributors, rollback_to
+             from change_sets where state in ('awaiting_approval', 'approved') and id = $1",
+            id
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("reading a change set that awaits approval"))?;
+        Ok(self.counted(rows).await?.pop())
+    }
+
+    /// How many an owner has that have not ended.
     pub async fn open_change_sets(&self, owner: &str) -> Result<i64> {
-        sqlx::query_scalar!(r#"select count(*) as "count!" from change_sets where owner = $1 and state in ('open', 'refused')"#, owner)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(failed("counting change sets"))
+        sqlx::query_scalar!(
+            r#"select count(*) as "count!" from change_sets where owner = $1 and state not in ('committed', 'discarded')"#,
+            owner
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(failed("counting change sets"))
     }
 
     async fn counted(&self, rows: Vec<Row>) -> Result<Vec<ChangeSet>> {
@@ -175,7 +221,7 @@ impl Store {
         tx.commit().await.map_err(failed("storing a change set"))
     }
 
-    /// Stores state, message, base, version, revision and refusal if the version before is still `version - 1`; false otherwise. `staged`
+    /// Stores all but id, owner, author and when it began, if the version before is still `version - 1`; false otherwise. `staged`
     /// takes the place of what is staged of these objects; those of `unstaged` are staged no more, and with `all` nothing else is.
     pub async fn save_change_set(
         &self,
@@ -188,7 +234,7 @@ impl Store {
         let saved = async {
             let updated = sqlx::query!(
                 "update change_sets set state = $2, message = $3, base = $4, version = $5, updated_at = $6, revision = $7,
-                        refusal = $8::text::json
+                        refusal = $8::text::json, approval = $9::text::json, contributors = $10, rollback_to = $11
                  where id = $1 and version = $5::bigint - 1",
                 change_set.id,
                 change_set.state.as_str(),
@@ -197,7 +243,10 @@ impl Store {
                 change_set.version,
                 change_set.updated_at,
                 change_set.revision,
-                refusal(change_set)
+                refusal(change_set),
+                approval(change_set),
+                &change_set.contributors,
+                change_set.rollback_to
             )
             .execute(&mut *tx)
             .await?;
@@ -264,12 +313,17 @@ fn refusal(change_set: &ChangeSet) -> Option<String> {
     change_set.refusal.as_ref().map(|refusal| serde_json::to_string(refusal).expect("a refusal is plain data"))
 }
 
+fn approval(change_set: &ChangeSet) -> Option<String> {
+    change_set.approval.as_ref().map(|approval| serde_json::to_string(approval).expect("an approval is plain data"))
+}
+
 /// In the transaction of a revision, too.
 pub(super) async fn insert(tx: &mut PgConnection, new: &NewChangeSet) -> sqlx::Result<()> {
     let NewChangeSet { change_set, staged } = new;
     sqlx::query!(
-        "insert into change_sets (id, state, owner, author, message, base, version, created_at, updated_at, revision, refusal)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::json)",
+        "insert into change_sets (id, state, owner, author, message, base, version, created_at, updated_at, revision, refusal,
+                                  approval, contributors, rollback_to)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::json, $12::text::json, $13, $14)",
         change_set.id,
         change_set.state.as_str(),
         change_set.owner,
@@ -280,7 +334,10 @@ pub(super) async fn insert(tx: &mut PgConnection, new: &NewChangeSet) -> sqlx::R
         change_set.created_at,
         change_set.updated_at,
         change_set.revision,
-        refusal(change_set)
+        refusal(change_set),
+        approval(change_set),
+        &change_set.contributors,
+        change_set.rollback_to
     )
     .execute(&mut *tx)
     .await?;

@@ -258,7 +258,7 @@ async fn closed_change_sets(tx: &mut PgConnection, batch: &Batch) -> sqlx::Resul
     sqlx::query!(
         "update change_sets c set state = 'committed', revision = n.revision, refusal = null, updated_at = n.at, version = version + 1
          from unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) as n (id, revision, at)
-         where c.id = n.id and c.state in ('open', 'refused')",
+         where c.id = n.id and c.state not in ('committed', 'discarded')",
         &ids,
         &batch.committed.iter().map(|c| c.1).collect::<Vec<_>>(),
         &batch.committed.iter().map(|c| c.2).collect::<Vec<_>>()

@@ -22,6 +22,8 @@ pub struct TokenRow {
     /// Networks that it may be used from; empty: any.
     pub networks: Vec<String>,
     pub created_by: String,
+    /// The person behind it, also by way of other tokens; None: the machine's own.
+    pub person_id: Option<Uuid>,
     pub last_used_at: Option<OffsetDateTime>,
 }
 
@@ -29,7 +31,8 @@ impl Store {
     pub async fn tokens(&self) -> Result<Vec<TokenRow>> {
         sqlx::query_as!(
             TokenRow,
-            r#"select id, name, hash, created_at, expires_at, rights::text as "rights!", networks, created_by, last_used_at
+            r#"select id, name, hash, created_at, expires_at, rights::text as "rights!", networks, created_by, person_id,
+                      last_used_at
                from tokens order by name"#
         )
         .fetch_all(&self.pool)
@@ -40,8 +43,8 @@ impl Store {
     /// Registers a token; false, and nothing written, where its name is there already.
     pub async fn create_token(&self, token: &TokenRow) -> Result<bool> {
         let done = sqlx::query!(
-            "insert into tokens (id, name, hash, created_at, expires_at, rights, networks, created_by)
-             values ($1, $2, $3, $4, $5, $6::text::json, $7, $8) on conflict on constraint tokens_name_key do nothing",
+            "insert into tokens (id, name, hash, created_at, expires_at, rights, networks, created_by, person_id)
+             values ($1, $2, $3, $4, $5, $6::text::json, $7, $8, $9) on conflict on constraint tokens_name_key do nothing",
             token.id,
             token.name,
             &token.hash,
@@ -49,7 +52,8 @@ impl Store {
             token.expires_at,
             token.rights,
             &token.networks,
-            token.created_by
+            token.created_by,
+            token.person_id
         )
         .execute(&self.pool)
         .await
@@ -60,8 +64,8 @@ impl Store {
     /// The same, where what it is replaces what has its name. Two processes may do this at once.
     pub async fn put_token(&self, token: &TokenRow) -> Result<()> {
         sqlx::query!(
-            "insert into tokens (id, name, hash, created_at, expires_at, rights, networks, created_by)
-             values ($1, $2, $3, $4, $5, $6::text::json, $7, $8)
+            "insert into tokens (id, name, hash, created_at, expires_at, rights, networks, created_by, person_id)
+             values ($1, $2, $3, $4, $5, $6::text::json, $7, $8, $9)
              on conflict on constraint tokens_name_key do update set hash = excluded.hash, expires_at = excluded.expires_at,
                  rights = excluded.rights, networks = excluded.networks",
             token.id,
@@ -71,7 +75,8 @@ impl Store {
             token.expires_at,
             token.rights,
             &token.networks,
-            token.created_by
+            token.created_by,
+            token.person_id
         )
         .execute(&self.pool)
         .await

@@ -1,5 +1,6 @@
 //! Without a service: parsing, cursors, problems, the document. With one, on a real PostgreSQL: every route.
 
+mod approval;
 mod audit;
 mod change_sets;
 mod configured;

@@ -36,6 +36,8 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(rebase))
         .routes(routes!(plan))
         .routes(routes!(commit))
+        .routes(routes!(approve))
+        .routes(routes!(reject))
 }
 
 /// What the list of change sets takes.
@@ -53,18 +55,28 @@ pub struct ChangeSetParams {
     cursor: Option<String>,
     /// Only change sets in this state; repeated: any of them.
     state: Vec<ChangeSetState>,
+    /// Instead of yours those of others that await approval, or have it, and that you may say yes to. Not together with `state`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[param(default = false)]
+    review: bool,
 }
 
 /// List change sets
 ///
-/// Yours, newest first.
+/// Yours, or those that you may approve, newest first.
 #[utoipa::path(get, path = "/api/v1/change-sets", operation_id = "list_change_sets", tag = "change-sets", params(ChangeSetParams),
     responses((status = 200, description = "A page of change sets.", body = Feed<ChangeSet>)))]
 async fn list(State(state): State<ApiState>, asker: Asker, Query(params): Query<ChangeSetParams>) -> Result<Response, Problem> {
     let limit = page::limit(params.limit)?;
     let bound = page::binding("change-sets", &params)?;
     let before = page::decode::<Uuid>(&bound, params.cursor.as_deref())?;
-    let mut items = state.service.change_sets(&asker, &params.state, before, limit + 1).await?;
+    if params.review && !params.state.is_empty() {
+        return Err(Problem::query("review: not together with `state`"));
+    }
+    let mut items = match params.review {
+        true => state.service.change_sets_to_review(&asker, before, limit + 1).await?,
+        false => state.service.change_sets(&asker, &params.state, before, limit + 1).await?,
+    };
     // The service gives 500 at most: then a full page may be the last one.
     let more = items.len() > limit || items.len() == page::MOST as usize;
     items.truncate(limit);
@@ -118,7 +130,7 @@ async fn create(
     let (message, base, commit) = (body.message, body.base, body.commit);
     let done = detached(async move { service.batch(&caller, &message, base, operations, commit).await }).await?;
     match done {
-        Batched::Staged(change_set) => located(answer(StatusCode::CREATED, &change_set)?, &change_set),
+        Batched::Staged(change_set) => Ok(located(answer(StatusCode::CREATED, &change_set)?, &change_set)),
         Batched::Committed(committed) => committed_answer(&state, &asker, *committed, timeout, StatusCode::CREATED).await,
     }
 }
@@ -280,6 +292,89 @@ async fn commit(
     committed_answer(&state, &asker, committed.await?, timeout, StatusCode::OK).await
 }
 
+/// A yes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approve {
+    /// Of the plan that you have seen: 409 `plan_changed` where what would happen is something else by now.
+    plan_digest: String,
+    /// Kept with the approval.
+    #[serde(default)]
+    #[schema(max_length = 2000, default = "")]
+    reason: String,
+    /// Commit it at once; otherwise its owner does.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    commit: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Approve a change set
+///
+/// Of somebody else, that touches protected vhosts and waits. People who could have made all of it may; 403 `own_change` for who had a part in
+/// it. The yes is to this version, and to what the plan said; it ends with any edit, and where something else would happen.
+#[utoipa::path(post, path = "/api/v1/change-sets/{change_set}/approve", operation_id = "approve_change_set", tag = "change-sets",
+    params(("change_set" = Uuid, Path), CommitParams),
+    request_body(content = Approve, content_type = "application/json"),
+    responses(
+        (status = 200, description = "Approved, and with `commit` committed.", body = ChangeSet),
+        (status = 202, description = "Committed, and not live before the time to wait was over.", body = ChangeSet)))]
+async fn approve(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Path(id): Path<Uuid>,
+    Query(params): Query<CommitParams>,
+    Document(body): Document<Approve>,
+) -> Result<Response, Problem> {
+    let timeout = params.waiting()?;
+    if timeout.is_some() && !body.commit {
+        return Err(Problem::query("wait: only together with `commit`"));
+    }
+    let (service, caller) = (state.service.clone(), asker.0.clone());
+    let done = detached(async move { service.approve(&caller, id, &body.plan_digest, &body.reason, body.commit).await }).await?;
+    match done {
+        Batched::Staged(change_set) => answer(StatusCode::OK, &change_set),
+        Batched::Committed(committed) => committed_answer(&state, &asker, *committed, timeout, StatusCode::OK).await,
+    }
+}
+
+/// A no.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reject {
+    /// For its owner.
+    #[schema(max_length = 2000, default = "")]
+    reason: String,
+}
+
+/// Reject a change set
+///
+/// It is open again, for its owner to mend and to commit anew.
+#[utoipa::path(post, path = "/api/v1/change-sets/{change_set}/reject", operation_id = "reject_change_set", tag = "change-sets",
+    params(("change_set" = Uuid, Path)),
+    request_body(content = Reject, content_type = "application/json"),
+    responses((status = 200, description = "Done.", body = ChangeSet)))]
+async fn reject(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Path(id): Path<Uuid>,
+    _: Query<NoParams>,
+    Document(body): Document<Reject>,
+) -> Result<Response, Problem> {
+    answer(StatusCode::OK, &state.service.reject(&asker, id, &body.reason).await?)
+}
+
+/// What a write answers that waits for somebody else: the change set that it became.
+pub fn awaiting(change_set: &ChangeSet) -> Response {
+    match answer(StatusCode::ACCEPTED, change_set) {
+        Ok(response) => located(response, change_set),
+        Err(problem) => problem.into_response(),
+    }
+}
+
 /// In a task of its own: a caller who leaves cancels nothing.
 pub async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Problem> {
     match tokio::spawn(work).await {
@@ -306,9 +401,9 @@ fn answer(status: StatusCode, change_set: &ChangeSet) -> Result<Response, Proble
     tagged(json(status, change_set), change_set.version)
 }
 
-fn located(mut response: Response, change_set: &ChangeSet) -> Result<Response, Problem> {
+fn located(mut response: Response, change_set: &ChangeSet) -> Response {
     write::locate(&mut response, Some(&path(change_set)));
-    Ok(response)
+    response
 }
 
 fn path(change_set: &ChangeSet) -> String {

@@ -51,7 +51,10 @@ pub async fn commit(
         }
     };
     match answer {
-        Ok(answer) => Ok(Committed { revision: revision_of(answer)?, interrupted }),
+        Ok(answer) => match waiting(&answer) {
+            Some(waits) => Err(waits),
+            None => Ok(Committed { revision: revision_of(answer)?, interrupted }),
+        },
         // The answer is lost, and not what was done.
         Err(Refused::Away { .. }) => match after_all(client, staged).await {
             Some(revision) => Ok(Committed { revision, interrupted }),
@@ -63,6 +66,21 @@ pub async fn commit(
             Err(failure)
         }
     }
+}
+
+/// Where it was not committed, and waits for somebody else.
+pub fn waiting(answer: &Answer) -> Option<Failure> {
+    let change_set: ChangeSet = serde_json::from_value(answer.body.clone()).ok()?;
+    let message = match change_set.state {
+        ChangeSetState::AwaitingApproval => format!("change set {} awaits the approval of somebody else", change_set.id),
+        ChangeSetState::Approved => format!("change set {}, which does the same, is approved and not committed yet", change_set.id),
+        _ => return None,
+    };
+    let vhosts = change_set.approval.map(|approval| words::plan::names(&approval.vhosts, approval.vhosts.len())).unwrap_or_default();
+    Some(
+        Failure::Waits { message: format!("{message}; it touches the protected {vhosts}"), hints: Vec::new() }
+            .hint("run the same again once it is approved: it is known by what it does"),
+    )
 }
 
 fn revision_of(answer: Answer) -> Result<Revision, Failure> {

@@ -12,7 +12,7 @@ mod tests;
 
 use std::path::Path;
 
-pub use commit::{commit, conflict};
+pub use commit::{commit, conflict, waiting};
 pub use confirm::{confirm, not_asked};
 pub use faults::{failure_of, mapped, refused};
 pub use follow::follow;

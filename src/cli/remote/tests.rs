@@ -66,7 +66,7 @@ fn tree() -> Tree {
 
 fn message(failure: Failure) -> String {
     match failure {
-        Failure::User { message, .. } | Failure::Interrupted(message) => message,
+        Failure::User { message, .. } | Failure::Waits { message, .. } | Failure::Interrupted(message) => message,
         Failure::Internal(error) => panic!("{error:#}"),
     }
 }
@@ -130,6 +130,29 @@ async fn who_loses_learns_who_won_with_what() {
         json!({ "said": "bad regex", "errors": [{ "pointer": "/policies/shop/custom_rules/0", "code": "refused", "detail": "d" }] });
     let said = committed(problem(422, "refused", refused)).await.0.unwrap_err();
     assert!(said.contains("policies/shop.yaml:11:5") && said.contains("| bad regex"), "{said}");
+}
+
+#[tokio::test]
+async fn what_waits_is_no_commit_and_its_change_set_stays() {
+    for state in ["awaiting_approval", "approved"] {
+        let mut waiting = change_set(state, None);
+        waiting["approval"] = json!({ "vhosts": ["bank"], "plan_digest": "d", "requested_at": "2026-01-01T00:00:00Z", "decision": null });
+        let (client, asked) = server(move |method, path| match (method, path) {
+            ("POST", "/change-sets") => (201, change_set("open", None)),
+            ("POST", path) if path.ends_with("/plan") => (201, plan()),
+            ("POST", path) if path.ends_with("/commit") => (202, waiting.clone()),
+            ("PUT", _) => (200, change_set("open", None)),
+            _ => (204, Value::Null),
+        })
+        .await;
+        let (tree, mut interrupts) = (tree(), Interrupts::new().unwrap());
+        let Ok(staged) = stage(&client, &tree.documents, "m", false, &mut interrupts).await else { panic!("not staged") };
+        let outcome = commit(&client, &staged, &tree.documents, &Printer::plain(), &mut interrupts).await;
+        let Err(failure) = outcome else { panic!("committed") };
+        assert_eq!((failure.exit_code(), failure.exit_code_of_pipelines()), (3, 3));
+        assert!(message(failure).contains("bank"));
+        assert!(!asked.lock().unwrap().iter().any(|line| line.starts_with("DELETE")), "it waits: it is not taken back");
+    }
 }
 
 fn deployment(revision: i64, state: &str, pointer: &str) -> Deployment {

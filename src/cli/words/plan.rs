@@ -71,6 +71,11 @@ pub fn lines(plan: &Plan, printer: &Printer) -> Vec<String> {
     if plan.vhosts.total > 0 {
         out.push(format!("{} {}: {}", strong("Affects"), count(plan.vhosts.total, "vhost"), names(&plan.vhosts.names, plan.vhosts.total)));
     }
+    if plan.approval.required {
+        let vhosts = &plan.approval.vhosts;
+        let what = format!("it touches the protected {}", names(&vhosts.names, vhosts.total));
+        out.push(format!("{} {what}: somebody else must say yes", printer.tone(Tone::Warning, "Wants approval:")));
+    }
     for lane in &plan.lanes {
         out.push(format!("{} {}: {}", strong("Lane"), word(&lane.lane), one_line(&lane.reason)));
     }

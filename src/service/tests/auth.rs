@@ -32,6 +32,7 @@ async fn tokens_are_known_by_their_hashes_and_expire(_: sqlx::postgres::PgPoolOp
         expires_at: Some(soon),
         rights: r#"{"roles": [{"role": "viewer"}]}"#.into(),
         networks: Vec::new(),
+        person_id: None,
         created_by: "a test".into(),
         last_used_at: None,
     };

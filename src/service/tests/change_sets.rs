@@ -93,7 +93,7 @@ async fn what_is_staged_is_seen_by_its_owner_until_it_is_one_revision(_: sqlx::p
     let committed = house.service.commit_change_set(&caller(), id, None, None).await.unwrap();
     assert_eq!((committed.revision, committed.changed, committed.change_set.state), (3, true, ChangeSetState::Committed));
     let info = house.service.revision(&caller(), 3).await.unwrap();
-    assert_eq!((info.message.as_str(), &info.origin, info.changes.len()), ("levels up", &Origin::ChangeSet { id }, 2));
+    assert_eq!((info.message.as_str(), &info.origin, info.changes.len()), ("levels up", &Origin::ChangeSet { id, approved_by: None }, 2));
     let head = house.service.head();
     assert_eq!((head.revision, head.policies["base"].revision, head.vhosts["blog"].revision), (3, 3, 3));
     assert!(matches!(house.commit(id).await, Err(Error::Conflict(_))), "once only");

@@ -17,6 +17,7 @@ use crate::domain::{FieldError, Kind, Name, Principal, Snapshot};
 use crate::render::{Bundle, RenderedRuleSet};
 use crate::store::{Store, StoreSettings};
 
+mod approval;
 mod audit;
 mod auth;
 mod change_sets;

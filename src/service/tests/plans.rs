@@ -108,7 +108,7 @@ async fn back_to_a_revision_is_a_new_one_that_is_equal(_: sqlx::postgres::PgPool
     let plan = house.service.plan_rollback(&caller(), good.revision, &[]).await.unwrap();
     assert_eq!((plan.diff.counts.deleted, plan.diff.counts.updated), (1, 2));
     let back = house.service.rollback(&caller(), good.revision, &[], Some("away with it"), Some(&plan.digest)).await.unwrap();
-    assert_eq!(back.info.origin, Origin::Rollback { revision: good.revision });
+    assert_eq!(back.info.origin, Origin::Rollback { revision: good.revision, approved_by: None });
     let head = house.service.head();
     let specs = |s: &Snapshot| {
         let entries: Vec<_> = s.ip_lists.values().map(|list| (list.list.spec.clone(), list.entries.clone())).collect();
