@@ -264,6 +264,54 @@ export type AnsweredVhostPath = {
 };
 
 /**
+ * That a change set touches protected vhosts, and what became of it.
+ */
+export type Approval = {
+    decision: Decision | null;
+    /**
+     * Of the plan that is to be approved, or was: the commit does that and nothing else.
+     */
+    plan_digest: string;
+    /**
+     * When it began to wait.
+     */
+    requested_at: string;
+    /**
+     * The protected vhosts that it touches, as they were or as they are to be; at most 100, in the order of their names.
+     */
+    vhosts: Array<Name>;
+};
+
+/**
+ * Whether a second person must say yes first, and why.
+ */
+export type ApprovalNeeded = {
+    required: boolean;
+    /**
+     * The protected vhosts that are touched, as they were or as they are to be: themselves, or by a policy or IP list that they use.
+     */
+    vhosts: AffectedVhosts;
+};
+
+/**
+ * A yes.
+ */
+export type Approve = {
+    /**
+     * Commit it at once; otherwise its owner does.
+     */
+    commit?: boolean;
+    /**
+     * Of the plan that you have seen: 409 `plan_changed` where what would happen is something else by now.
+     */
+    plan_digest: string;
+    /**
+     * Kept with the approval.
+     */
+    reason?: string;
+};
+
+/**
  * The first row that is wrong.
  */
 export type AuditBreak = {
@@ -464,6 +512,7 @@ export type ChangeCounts = {
  * A change set as the store keeps it and the API shows it; what it stages is read through it, with `?change_set=`.
  */
 export type ChangeSet = {
+    approval: Approval | null;
     /**
      * The principal who began it, or who wrote the refused revision.
      */
@@ -484,6 +533,7 @@ export type ChangeSet = {
     message: string;
     refusal: Refusal | null;
     revision: number | null;
+    rollback_to: number | null;
     state: ChangeSetState;
     updated_at: string;
     /**
@@ -507,6 +557,7 @@ export type ChangeSetMessage = {
  */
 export type ChangeSetPage = {
     items: Array<{
+        approval: Approval | null;
         /**
          * The principal who began it, or who wrote the refused revision.
          */
@@ -527,6 +578,7 @@ export type ChangeSetPage = {
         message: string;
         refusal: Refusal | null;
         revision: number | null;
+        rollback_to: number | null;
         state: ChangeSetState;
         updated_at: string;
         /**
@@ -541,9 +593,10 @@ export type ChangeSetPage = {
 };
 
 /**
- * Where a change set is. `committed` and `discarded` are its ends; a `refused` one becomes open again by a rebase.
+ * Where a change set is. `committed` and `discarded` are its ends; a `refused` one becomes open again by a rebase, one that awaits approval or
+ * has it by any edit.
  */
-export type ChangeSetState = 'open' | 'committed' | 'discarded' | 'refused';
+export type ChangeSetState = 'open' | 'awaiting_approval' | 'approved' | 'committed' | 'discarded' | 'refused';
 
 export type ChangeType = 'created' | 'updated' | 'deleted';
 
@@ -738,6 +791,22 @@ export type DataPlane = {
     live: number;
     spoa_up: boolean;
     validator_up: boolean;
+};
+
+/**
+ * What somebody else said of a change set.
+ */
+export type Decision = {
+    approved: boolean;
+    at: string;
+    /**
+     * The person who decided.
+     */
+    by: string;
+    /**
+     * Why; empty where nothing was said.
+     */
+    reason: string;
 };
 
 /**
@@ -1513,9 +1582,17 @@ export type OperationMethod = 'PUT' | 'PATCH' | 'DELETE' | 'POST';
 export type Origin = {
     kind: 'write';
 } | {
+    /**
+     * The second person, where a protected vhost wanted one.
+     */
+    approved_by?: string | null;
     id: string;
     kind: 'change_set';
 } | {
+    /**
+     * The second person, where a protected vhost wanted one.
+     */
+    approved_by?: string | null;
     kind: 'rollback';
     revision: number;
 } | {
@@ -1611,6 +1688,7 @@ export type Placement = 'before' | 'after';
  * What committing would do. Made once, and kept; `commit` refuses a `plan_digest` that is no longer what a plan made then would have.
  */
 export type Plan = {
+    approval: ApprovalNeeded;
     author: string;
     /**
      * Empty unless the change set must be rebased: `commit` would answer 409 with these.
@@ -1793,7 +1871,7 @@ export type Problem = ProblemMembers & {
 /**
  * What went wrong. Stable; new ones may come.
  */
-export type ProblemCode = 'bad_request' | 'invalid_json' | 'invalid_query' | 'invalid_header' | 'unauthenticated' | 'sign_in_failed' | 'totp_required' | 'forbidden' | 'cross_site' | 'not_found' | 'method_not_allowed' | 'timeout' | 'taken' | 'in_use' | 'conflict' | 'plan_changed' | 'gone' | 'already_exists' | 'precondition_failed' | 'body_too_large' | 'unsupported_media_type' | 'invalid' | 'refused' | 'prune_all' | 'too_expensive' | 'too_large' | 'idempotency_mismatch' | 'precondition_required' | 'too_many' | 'headers_too_large' | 'internal' | 'unavailable' | 'took_too_long';
+export type ProblemCode = 'bad_request' | 'invalid_json' | 'invalid_query' | 'invalid_header' | 'unauthenticated' | 'sign_in_failed' | 'totp_required' | 'forbidden' | 'cross_site' | 'own_change' | 'not_found' | 'method_not_allowed' | 'timeout' | 'taken' | 'in_use' | 'conflict' | 'plan_changed' | 'gone' | 'already_exists' | 'precondition_failed' | 'body_too_large' | 'unsupported_media_type' | 'invalid' | 'refused' | 'prune_all' | 'too_expensive' | 'too_large' | 'idempotency_mismatch' | 'precondition_required' | 'too_many' | 'headers_too_large' | 'internal' | 'unavailable' | 'took_too_long';
 
 /**
  * Members that only some codes have.
@@ -1917,6 +1995,16 @@ export type RefusedRevision = {
      * The engine's own words.
      */
     said: string;
+};
+
+/**
+ * A no.
+ */
+export type Reject = {
+    /**
+     * For its owner.
+     */
+    reason?: string;
 };
 
 /**
@@ -2348,7 +2436,7 @@ export type StreamEvent = {
      */
     id: number;
     /**
-     * `revisions`, `deployments`, `status`, `proofs` or `change_sets`.
+     * `revisions`, `deployments`, `status`, `proofs`, `change_sets` or `approvals`.
      */
     topic: string;
 };
@@ -2356,7 +2444,7 @@ export type StreamEvent = {
 /**
  * What an action is about.
  */
-export type Subject = 'vhost' | 'policy' | 'ip_list' | 'exclusion' | 'custom_rule' | 'server' | 'path' | 'entry' | 'change_set' | 'plan' | 'revision' | 'file' | 'deployment' | 'status' | 'stream' | 'metrics' | 'role' | 'token' | 'user' | 'session' | 'audit' | 'setting';
+export type Subject = 'vhost' | 'policy' | 'ip_list' | 'exclusion' | 'custom_rule' | 'server' | 'path' | 'entry' | 'change_set' | 'approval' | 'plan' | 'revision' | 'file' | 'deployment' | 'status' | 'stream' | 'metrics' | 'role' | 'token' | 'user' | 'session' | 'audit' | 'setting';
 
 /**
  * A tag of CRS rules, by exact match (`attack-sqli`): at most 100 of `a-z A-Z 0-9 . _ / -`. Tags that the initialising and
@@ -2649,6 +2737,10 @@ export type Vhost = {
      */
     paths?: Array<VhostPath>;
     policy: Name;
+    /**
+     * Whether a change of it, or of a policy or IP list that it uses, wants the yes of a second person before it is committed.
+     */
+    protected?: boolean;
     rate_limit?: RateLimit | null;
     title?: Title;
     upstream: Upstream;
@@ -2704,6 +2796,10 @@ export type VhostPatch = {
      */
     paths?: Array<VhostPath> | null;
     policy?: null | Name;
+    /**
+     * Whether a change of it, or of a policy or IP list that it uses, wants the yes of a second person before it is committed.
+     */
+    protected?: boolean | null;
     rate_limit?: RateLimit | null;
     title?: null | Title;
     upstream?: null | UpstreamPatch;
@@ -2789,6 +2885,10 @@ export type VhostRepresentation = {
      */
     paths: Array<AnsweredVhostPath>;
     policy: Name;
+    /**
+     * Whether a change of it, or of a policy or IP list that it uses, wants the yes of a second person before it is committed.
+     */
+    protected: boolean;
     rate_limit: AnsweredRateLimit | null;
     title: Title;
     upstream: AnsweredUpstream;
@@ -2928,6 +3028,10 @@ export type VhostWritable = {
      */
     paths?: Array<VhostPath>;
     policy: Name;
+    /**
+     * Whether a change of it, or of a policy or IP list that it uses, wants the yes of a second person before it is committed.
+     */
+    protected?: boolean;
     rate_limit?: RateLimit | null;
     title?: Title;
     upstream: Upstream;
@@ -2967,6 +3071,10 @@ export type VhostPatchWritable = {
      */
     paths?: Array<VhostPath> | null;
     policy?: null | Name;
+    /**
+     * Whether a change of it, or of a policy or IP list that it uses, wants the yes of a second person before it is committed.
+     */
+    protected?: boolean | null;
     rate_limit?: RateLimit | null;
     title?: null | Title;
     upstream?: null | UpstreamPatch;
@@ -3087,6 +3195,8 @@ export type ListAuditErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3159,6 +3269,8 @@ export type VerifyAuditErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3220,6 +3332,8 @@ export type GetAuditRowErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3283,6 +3397,8 @@ export type GetMeErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3342,6 +3458,8 @@ export type ChangePasswordErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3441,6 +3559,8 @@ export type RefreshSessionErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3528,6 +3648,8 @@ export type ListSessionsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3589,6 +3711,8 @@ export type EndSessionErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3676,6 +3800,8 @@ export type SetUpErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3775,6 +3901,8 @@ export type SignInErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3874,6 +4002,8 @@ export type SignOutErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -3973,6 +4103,8 @@ export type BeginTotpErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -4072,6 +4204,8 @@ export type ConfirmTotpErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -4171,6 +4305,8 @@ export type DisableTotpErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -4256,6 +4392,10 @@ export type ListChangeSetsData = {
          * Only change sets in this state; repeated: any of them.
          */
         state?: Array<ChangeSetState>;
+        /**
+         * Instead of yours those of others that await approval, or have it, and that you may say yes to. Not together with `state`.
+         */
+        review?: boolean;
     };
     url: '/api/v1/change-sets';
 };
@@ -4283,6 +4423,8 @@ export type ListChangeSetsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -4351,6 +4493,8 @@ export type CreateChangeSetErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -4417,7 +4561,7 @@ export type CreateChangeSetResponses = {
      */
     201: ChangeSet;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
     202: ChangeSet;
 };
@@ -4456,6 +4600,8 @@ export type DiscardChangeSetErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -4549,6 +4695,8 @@ export type GetChangeSetErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -4618,6 +4766,8 @@ export type PatchChangeSetErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -4691,6 +4841,130 @@ export type PatchChangeSetResponses = {
 
 export type PatchChangeSetResponse = PatchChangeSetResponses[keyof PatchChangeSetResponses];
 
+export type ApproveChangeSetData = {
+    body: Approve;
+    path: {
+        change_set: string;
+    };
+    query?: {
+        /**
+         * Answer only when the change is live (200, 201), was refused by an engine (422), or the time is over (202).
+         */
+        wait?: 'live';
+        /**
+         * Seconds to wait at most.
+         */
+        wait_timeout_s?: number;
+    };
+    url: '/api/v1/change-sets/{change_set}/approve';
+};
+
+export type ApproveChangeSetErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is nothing at the path, or nothing that the caller may know of.
+     */
+    404: Problem;
+    /**
+     * `timeout`: The body did not arrive in time.
+     */
+    408: Problem;
+    /**
+     * `taken`: Something in the resource may be there only once in all of them (a hostname), and another has it.
+     *
+     * `in_use`: What is to be deleted is used; `used_by` names the users.
+     *
+     * `conflict`: The state of the system is against it; the detail says what. Of a change set: what it holds was changed since its base by somebody else, too; `conflicts` has both sides.
+     *
+     * `plan_changed`: What committing would do is no longer what the plan with this digest said: make a new plan and look at it. Nothing was committed.
+     */
+    409: Problem;
+    /**
+     * `gone`: What that revision was is no longer kept: the setting `database.history_days` says how long it is.
+     */
+    410: Problem;
+    /**
+     * `body_too_large`: The body is over the limit: 1 MiB, 32 MiB for entries of IP lists.
+     */
+    413: Problem;
+    /**
+     * `unsupported_media_type`: The content type is not one that the operation takes, or the body is compressed (`Content-Encoding`).
+     */
+    415: Problem;
+    /**
+     * `invalid`: The body was parsed and is wrong; `errors` points at each fault.
+     *
+     * `refused`: HAProxy or guard-spoa said no to the content; `said` is its own words, `errors` points at the cause where it is known. Without `deployment` nothing was committed. With it the change was committed, an engine or a probe said no when it was brought to the node, and it was taken back: the objects are as they were, and the content stays as a change set in state `refused`, to be mended and committed again.
+     *
+     * `prune_all`: With `prune` the tree would delete every object that there is. Nothing was staged.
+     *
+     * `too_expensive`: An engine took too long over the content, or broke on it: make rules fewer or simpler. Nothing was committed.
+     *
+     * `too_large`: The rules of all policies together would be over the limit of 32 MiB of SecLang. Nothing was committed.
+     *
+     * `idempotency_mismatch`: The `Idempotency-Key` was used for another request.
+     */
+    422: Problem;
+    /**
+     * `too_many`: The principal has as many of these under way as one may (16 streams, 100 requests with an `Idempotency-Key`): end one. Or too many attempts to sign in, for the account, from the address, or of all: try again after `Retry-After` seconds.
+     */
+    429: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type ApproveChangeSetError = ApproveChangeSetErrors[keyof ApproveChangeSetErrors];
+
+export type ApproveChangeSetResponses = {
+    /**
+     * Approved, and with `commit` committed.
+     */
+    200: ChangeSet;
+    /**
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
+     */
+    202: ChangeSet;
+};
+
+export type ApproveChangeSetResponse = ApproveChangeSetResponses[keyof ApproveChangeSetResponses];
+
 export type CommitChangeSetData = {
     body: Commit;
     path: {
@@ -4732,6 +5006,8 @@ export type CommitChangeSetErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -4806,7 +5082,7 @@ export type CommitChangeSetResponses = {
      */
     200: ChangeSet;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
     202: ChangeSet;
 };
@@ -4850,6 +5126,8 @@ export type PutDesiredErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -4955,6 +5233,8 @@ export type DiffChangeSetErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -5024,6 +5304,8 @@ export type PlanChangeSetErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -5121,6 +5403,8 @@ export type RebaseChangeSetErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -5186,6 +5470,117 @@ export type RebaseChangeSetResponses = {
 
 export type RebaseChangeSetResponse = RebaseChangeSetResponses[keyof RebaseChangeSetResponses];
 
+export type RejectChangeSetData = {
+    body: Reject;
+    path: {
+        change_set: string;
+    };
+    query?: never;
+    url: '/api/v1/change-sets/{change_set}/reject';
+};
+
+export type RejectChangeSetErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is nothing at the path, or nothing that the caller may know of.
+     */
+    404: Problem;
+    /**
+     * `timeout`: The body did not arrive in time.
+     */
+    408: Problem;
+    /**
+     * `taken`: Something in the resource may be there only once in all of them (a hostname), and another has it.
+     *
+     * `in_use`: What is to be deleted is used; `used_by` names the users.
+     *
+     * `conflict`: The state of the system is against it; the detail says what. Of a change set: what it holds was changed since its base by somebody else, too; `conflicts` has both sides.
+     *
+     * `plan_changed`: What committing would do is no longer what the plan with this digest said: make a new plan and look at it. Nothing was committed.
+     */
+    409: Problem;
+    /**
+     * `gone`: What that revision was is no longer kept: the setting `database.history_days` says how long it is.
+     */
+    410: Problem;
+    /**
+     * `body_too_large`: The body is over the limit: 1 MiB, 32 MiB for entries of IP lists.
+     */
+    413: Problem;
+    /**
+     * `unsupported_media_type`: The content type is not one that the operation takes, or the body is compressed (`Content-Encoding`).
+     */
+    415: Problem;
+    /**
+     * `invalid`: The body was parsed and is wrong; `errors` points at each fault.
+     *
+     * `refused`: HAProxy or guard-spoa said no to the content; `said` is its own words, `errors` points at the cause where it is known. Without `deployment` nothing was committed. With it the change was committed, an engine or a probe said no when it was brought to the node, and it was taken back: the objects are as they were, and the content stays as a change set in state `refused`, to be mended and committed again.
+     *
+     * `prune_all`: With `prune` the tree would delete every object that there is. Nothing was staged.
+     *
+     * `too_expensive`: An engine took too long over the content, or broke on it: make rules fewer or simpler. Nothing was committed.
+     *
+     * `too_large`: The rules of all policies together would be over the limit of 32 MiB of SecLang. Nothing was committed.
+     *
+     * `idempotency_mismatch`: The `Idempotency-Key` was used for another request.
+     */
+    422: Problem;
+    /**
+     * `too_many`: The principal has as many of these under way as one may (16 streams, 100 requests with an `Idempotency-Key`): end one. Or too many attempts to sign in, for the account, from the address, or of all: try again after `Retry-After` seconds.
+     */
+    429: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type RejectChangeSetError = RejectChangeSetErrors[keyof RejectChangeSetErrors];
+
+export type RejectChangeSetResponses = {
+    /**
+     * Done.
+     */
+    200: ChangeSet;
+};
+
+export type RejectChangeSetResponse = RejectChangeSetResponses[keyof RejectChangeSetResponses];
+
 export type ListDeploymentsData = {
     body?: never;
     path?: never;
@@ -5229,6 +5624,8 @@ export type ListDeploymentsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -5290,6 +5687,8 @@ export type GetDeploymentErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -5386,6 +5785,8 @@ export type ListIpListsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -5478,6 +5879,8 @@ export type DeleteIpListErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -5542,9 +5945,9 @@ export type DeleteIpListError = DeleteIpListErrors[keyof DeleteIpListErrors];
 
 export type DeleteIpListResponses = {
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: unknown;
+    202: ChangeSet;
     /**
      * Deleted.
      */
@@ -5600,6 +6003,8 @@ export type GetIpListErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -5692,6 +6097,8 @@ export type PatchIpListErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -5772,9 +6179,9 @@ export type PatchIpListResponses = {
      */
     200: IpListRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: IpListRepresentation;
+    202: IpListRepresentation | ChangeSet;
 };
 
 export type PatchIpListResponse = PatchIpListResponses[keyof PatchIpListResponses];
@@ -5838,6 +6245,8 @@ export type PutIpListErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -5922,9 +6331,9 @@ export type PutIpListResponses = {
      */
     201: IpListRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: IpListRepresentation;
+    202: IpListRepresentation | ChangeSet;
 };
 
 export type PutIpListResponse = PutIpListResponses[keyof PutIpListResponses];
@@ -5986,6 +6395,8 @@ export type ListEntriesErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -6078,6 +6489,8 @@ export type ReplaceEntriesErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -6158,9 +6571,9 @@ export type ReplaceEntriesResponses = {
      */
     200: IpListRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: IpListRepresentation;
+    202: IpListRepresentation | ChangeSet;
 };
 
 export type ReplaceEntriesResponse = ReplaceEntriesResponses[keyof ReplaceEntriesResponses];
@@ -6220,6 +6633,8 @@ export type BatchEntriesErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -6294,9 +6709,9 @@ export type BatchEntriesResponses = {
      */
     200: IpListRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: IpListRepresentation;
+    202: IpListRepresentation | ChangeSet;
 };
 
 export type BatchEntriesResponse = BatchEntriesResponses[keyof BatchEntriesResponses];
@@ -6380,6 +6795,8 @@ export type GetPlanErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -6480,6 +6897,8 @@ export type ListPoliciesErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -6572,6 +6991,8 @@ export type DeletePolicyErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -6636,9 +7057,9 @@ export type DeletePolicyError = DeletePolicyErrors[keyof DeletePolicyErrors];
 
 export type DeletePolicyResponses = {
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: unknown;
+    202: ChangeSet;
     /**
      * Deleted.
      */
@@ -6694,6 +7115,8 @@ export type GetPolicyErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -6786,6 +7209,8 @@ export type PatchPolicyErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -6866,9 +7291,9 @@ export type PatchPolicyResponses = {
      */
     200: PolicyRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: PolicyRepresentation;
+    202: PolicyRepresentation | ChangeSet;
 };
 
 export type PatchPolicyResponse = PatchPolicyResponses[keyof PatchPolicyResponses];
@@ -6932,6 +7357,8 @@ export type PutPolicyErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -7016,9 +7443,9 @@ export type PutPolicyResponses = {
      */
     201: PolicyRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: PolicyRepresentation;
+    202: PolicyRepresentation | ChangeSet;
 };
 
 export type PutPolicyResponse = PutPolicyResponses[keyof PutPolicyResponses];
@@ -7064,6 +7491,8 @@ export type ListCustomRulesErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -7157,6 +7586,8 @@ export type DeleteCustomRuleErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -7221,9 +7652,9 @@ export type DeleteCustomRuleError = DeleteCustomRuleErrors[keyof DeleteCustomRul
 
 export type DeleteCustomRuleResponses = {
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: unknown;
+    202: ChangeSet;
     /**
      * Deleted.
      */
@@ -7280,6 +7711,8 @@ export type GetCustomRuleErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -7373,6 +7806,8 @@ export type PatchCustomRuleErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -7453,9 +7888,9 @@ export type PatchCustomRuleResponses = {
      */
     200: CustomRuleRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: CustomRuleRepresentation;
+    202: CustomRuleRepresentation | ChangeSet;
 };
 
 export type PatchCustomRuleResponse = PatchCustomRuleResponses[keyof PatchCustomRuleResponses];
@@ -7520,6 +7955,8 @@ export type PutCustomRuleErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -7604,9 +8041,9 @@ export type PutCustomRuleResponses = {
      */
     201: CustomRuleRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: CustomRuleRepresentation;
+    202: CustomRuleRepresentation | ChangeSet;
 };
 
 export type PutCustomRuleResponse = PutCustomRuleResponses[keyof PutCustomRuleResponses];
@@ -7652,6 +8089,8 @@ export type ListExclusionsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -7745,6 +8184,8 @@ export type DeleteExclusionErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -7809,9 +8250,9 @@ export type DeleteExclusionError = DeleteExclusionErrors[keyof DeleteExclusionEr
 
 export type DeleteExclusionResponses = {
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: unknown;
+    202: ChangeSet;
     /**
      * Deleted.
      */
@@ -7868,6 +8309,8 @@ export type GetExclusionErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -7961,6 +8404,8 @@ export type PatchExclusionErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8041,9 +8486,9 @@ export type PatchExclusionResponses = {
      */
     200: ExclusionRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: ExclusionRepresentation;
+    202: ExclusionRepresentation | ChangeSet;
 };
 
 export type PatchExclusionResponse = PatchExclusionResponses[keyof PatchExclusionResponses];
@@ -8108,6 +8553,8 @@ export type PutExclusionErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8192,9 +8639,9 @@ export type PutExclusionResponses = {
      */
     201: ExclusionRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: ExclusionRepresentation;
+    202: ExclusionRepresentation | ChangeSet;
 };
 
 export type PutExclusionResponse = PutExclusionResponses[keyof PutExclusionResponses];
@@ -8253,6 +8700,8 @@ export type ListRevisionsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8314,6 +8763,8 @@ export type GetRevisionErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8392,6 +8843,8 @@ export type DiffRevisionsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8461,6 +8914,8 @@ export type ListRevisionFilesErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8534,6 +8989,8 @@ export type GetRevisionFileErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8603,6 +9060,8 @@ export type PlanRevisionErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8709,6 +9168,8 @@ export type RollbackErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8783,9 +9244,9 @@ export type RollbackResponses = {
      */
     200: RevisionInfo;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: RevisionInfo;
+    202: RevisionInfo | ChangeSet;
 };
 
 export type RollbackResponse = RollbackResponses[keyof RollbackResponses];
@@ -8822,6 +9283,8 @@ export type PlanRollbackErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8929,6 +9392,8 @@ export type ListRolesErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -8988,6 +9453,8 @@ export type GetStatusErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9058,6 +9525,8 @@ export type StreamEventsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9121,6 +9590,8 @@ export type ListTokensErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9180,6 +9651,8 @@ export type CreateTokenErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9281,6 +9754,8 @@ export type RevokeTokenErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9370,6 +9845,8 @@ export type GetTokenErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9446,6 +9923,8 @@ export type ListUsersErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9505,6 +9984,8 @@ export type CreateUserErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9606,6 +10087,8 @@ export type DeleteUserErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9695,6 +10178,8 @@ export type GetUserErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9760,6 +10245,8 @@ export type PatchUserErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -9861,6 +10348,8 @@ export type CreateSetupLinkErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -10010,6 +10499,8 @@ export type ListVhostsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -10102,6 +10593,8 @@ export type DeleteVhostErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -10166,9 +10659,9 @@ export type DeleteVhostError = DeleteVhostErrors[keyof DeleteVhostErrors];
 
 export type DeleteVhostResponses = {
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: unknown;
+    202: ChangeSet;
     /**
      * Deleted.
      */
@@ -10224,6 +10717,8 @@ export type GetVhostErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -10316,6 +10811,8 @@ export type PatchVhostErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -10396,9 +10893,9 @@ export type PatchVhostResponses = {
      */
     200: VhostRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: VhostRepresentation;
+    202: VhostRepresentation | ChangeSet;
 };
 
 export type PatchVhostResponse = PatchVhostResponses[keyof PatchVhostResponses];
@@ -10462,6 +10959,8 @@ export type PutVhostErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -10546,9 +11045,9 @@ export type PutVhostResponses = {
      */
     201: VhostRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: VhostRepresentation;
+    202: VhostRepresentation | ChangeSet;
 };
 
 export type PutVhostResponse = PutVhostResponses[keyof PutVhostResponses];
@@ -10594,6 +11093,8 @@ export type ListPathsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -10690,6 +11191,8 @@ export type DeletePathErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -10754,9 +11257,9 @@ export type DeletePathError = DeletePathErrors[keyof DeletePathErrors];
 
 export type DeletePathResponses = {
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: unknown;
+    202: ChangeSet;
     /**
      * Deleted.
      */
@@ -10816,6 +11319,8 @@ export type GetPathErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -10912,6 +11417,8 @@ export type PatchPathErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -10992,9 +11499,9 @@ export type PatchPathResponses = {
      */
     200: VhostPathRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: VhostPathRepresentation;
+    202: VhostPathRepresentation | ChangeSet;
 };
 
 export type PatchPathResponse = PatchPathResponses[keyof PatchPathResponses];
@@ -11062,6 +11569,8 @@ export type PutPathErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -11146,9 +11655,9 @@ export type PutPathResponses = {
      */
     201: VhostPathRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: VhostPathRepresentation;
+    202: VhostPathRepresentation | ChangeSet;
 };
 
 export type PutPathResponse = PutPathResponses[keyof PutPathResponses];
@@ -11185,6 +11694,8 @@ export type GetVhostStatusErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -11259,6 +11770,8 @@ export type ListServersErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -11352,6 +11865,8 @@ export type DeleteServerErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -11416,9 +11931,9 @@ export type DeleteServerError = DeleteServerErrors[keyof DeleteServerErrors];
 
 export type DeleteServerResponses = {
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: unknown;
+    202: ChangeSet;
     /**
      * Deleted.
      */
@@ -11475,6 +11990,8 @@ export type GetServerErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -11568,6 +12085,8 @@ export type PatchServerErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -11648,9 +12167,9 @@ export type PatchServerResponses = {
      */
     200: ServerRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: ServerRepresentation;
+    202: ServerRepresentation | ChangeSet;
 };
 
 export type PatchServerResponse = PatchServerResponses[keyof PatchServerResponses];
@@ -11715,6 +12234,8 @@ export type PutServerErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
@@ -11799,9 +12320,9 @@ export type PutServerResponses = {
      */
     201: ServerRepresentation;
     /**
-     * Committed, and not live before the time to wait was over.
+     * Committed, and not live before the time to wait was over. Or not committed: it touches a protected vhost, and waits for approval as the change set that is answered (`awaiting_approval`, or `approved` where an equal one was, for its owner to commit).
      */
-    202: ServerRepresentation;
+    202: ServerRepresentation | ChangeSet;
 };
 
 export type PutServerResponse = PutServerResponses[keyof PutServerResponses];
@@ -11881,6 +12402,8 @@ export type GetMetricsErrors = {
      * `forbidden`: The credential is good and may not do that.
      *
      * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
      */
     403: Problem;
     /**
