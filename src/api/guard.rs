@@ -28,7 +28,7 @@ use crate::domain::audit::AuditEvent;
 use crate::service::{Caller, Stranger, Visitor};
 
 /// The templates of the routes that want no credential.
-pub const PUBLIC: [&str; 10] = [
+pub const PUBLIC: [&str; 13] = [
     "/health",
     "/ready",
     "/docs",
@@ -39,6 +39,9 @@ pub const PUBLIC: [&str; 10] = [
     "/api/v1/auth/sign-in",
     "/api/v1/auth/refresh",
     "/api/v1/auth/setup",
+    "/api/v1/auth/methods",
+    "/api/v1/auth/sso",
+    "/api/v1/auth/sso/callback",
 ];
 
 /// Of these, those that take another credential than a bearer: they answer 401 themselves.
