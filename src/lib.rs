@@ -5,7 +5,7 @@
 //! - [`compile`]: snapshot -> desired state of the data plane, and which lane a change needs. Pure.
 //! - [`render`]: desired state -> bundle of files, through minijinja. Pure.
 //! - [`plan`]: what differs between two states, and what bringing it does: objects, files, lanes, cost, risk. Pure.
-//! - [`auth`]: how people prove who they are: passwords, codes, access tokens.
+//! - [`auth`]: how people prove who they are: passwords, codes, access tokens, single sign-on.
 //! - [`store`]: PostgreSQL; all SQL.
 //! - [`dataplane`]: HAProxy, guard-spoa and files: a bundle goes in, a report comes out.
 //! - [`service`]: use cases: authorize, validate, write, audit.

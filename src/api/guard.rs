@@ -29,7 +29,7 @@ use crate::service::{Caller, Stranger, Visitor};
 use crate::web;
 
 /// The templates of the routes that want no credential.
-pub const PUBLIC: [&str; 13] = [
+pub const PUBLIC: [&str; 16] = [
     "/health",
     "/ready",
     "/docs",
@@ -43,6 +43,9 @@ pub const PUBLIC: [&str; 13] = [
     "/",
     "/favicon.svg",
     "/assets/{*file}",
+    "/api/v1/auth/methods",
+    "/api/v1/auth/sso",
+    "/api/v1/auth/sso/callback",
 ];
 
 /// Of these, those that take another credential than a bearer: they answer 401 themselves.

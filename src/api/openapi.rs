@@ -151,7 +151,7 @@ fn operation_in_common(path: &str, method: &str, operation: &mut Value) {
         if status == "200" && matches!(path, "/api/v1/auth/sign-in" | "/api/v1/auth/refresh") {
             names.push("Set-Cookie");
         }
-        if matches!(status.as_str(), "201" | "202") {
+        if matches!(status.as_str(), "201" | "202" | "303") {
             names.push("Location");
         }
         response["headers"] =
@@ -224,7 +224,10 @@ fn headers() -> Value {
         |description: &str| json!({ "description": description, "schema": { "type": "integer", "format": "int64", "minimum": 0 } });
     json!({
         "ETag": text("The revision that last changed the object, in quotes: send it as `If-Match`."),
-        "Location": text("201: the new resource. 202: the deployment (or, before there is one, the revision) to look at, or the change set that awaits approval."),
+        "Location": text(
+            "201: the new resource. 202: the deployment (or, before there is one, the revision) to look at, or the change set that awaits \
+             approval. 303: where the browser goes.",
+        ),
         "Set-Cookie": text("The cookie by which the session is renewed; not where another tab has the newest."),
         "X-Request-Id": text("Names the request in our log."),
         "WWW-Authenticate": text("`Bearer`."),

@@ -11,6 +11,8 @@ use crate::domain::Network;
 
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// Proxies behind one another, at most.
 const MOST_PROXIES: usize = 5;
 
@@ -45,6 +47,13 @@ pub fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
     if own && !host.is_empty() && origins.next().is_none() { Ok(()) } else { Err(refused()) }
 }
 
+/// Whether a browser goes to a page here, whoever's link it was: not for a picture, a frame or a script of another site. What is no browser says
+/// nothing of it.
+pub fn navigates(headers: &HeaderMap) -> bool {
+    let only = |name: &HeaderName, wanted: &str| headers.get_all(name).iter().all(|value| value == wanted);
+    only(&MODE, "navigate") && only(&DESTINATION, "document")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +80,14 @@ mod tests {
         let peer = Some("10.0.0.1".parse().unwrap());
         assert_eq!(client(peer, &headers(&[("x-forwarded-for", "6.6.6.6")]), &[]), peer);
         assert_eq!(client(None, &HeaderMap::new(), &trusted), None);
+    }
+
+    #[test]
+    fn only_a_browser_that_goes_there_navigates() {
+        assert!(navigates(&headers(&[])) && navigates(&headers(&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")])));
+        for bad in [("sec-fetch-mode", "no-cors"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "iframe"), ("sec-fetch-dest", "image")] {
+            assert!(!navigates(&headers(&[bad])), "{bad:?}");
+        }
     }
 
     #[test]

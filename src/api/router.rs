@@ -39,6 +39,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .merge(v1::roles::routes())
         .merge(v1::tokens::routes())
         .merge(v1::auth::routes())
+        .merge(v1::sso::routes())
         .merge(v1::totp::routes())
         .merge(v1::sessions::routes())
         .merge(v1::users::routes())

@@ -13,6 +13,9 @@ use crate::domain::error::{Error, Result};
 /// Key id, nonce, ciphertext with tag.
 pub type Sealed = Vec<u8>;
 
+/// Before what is sealed and kept as a text, in files of settings.
+pub const SEALED: &str = "sealed:";
+
 const ID_LEN: usize = 8;
 
 struct Key {
@@ -64,6 +67,20 @@ impl Keyring {
         Ok([&key.id[..], &nonce, &body].concat())
     }
 
+    /// The same as a text, for files of settings.
+    pub fn seal_text(&self, about: &str, plain: &str) -> Result<String> {
+        Ok(format!("{SEALED}{}", BASE64.encode(&self.seal(about, plain.as_bytes())?)))
+    }
+
+    /// What a text says: one that is not sealed says itself.
+    pub fn open_text(&self, about: &str, text: &str) -> Result<String> {
+        let Some(sealed) = text.strip_prefix(SEALED) else { return Ok(text.to_owned()) };
+        let refused =
+            || Error::internal(format!("the secret `{about}` does not open: was it sealed for this, with a key of the key file?"));
+        let sealed = BASE64.decode(sealed.as_bytes()).map_err(|_| refused())?;
+        self.open(about, &sealed).ok().and_then(|plain| String::from_utf8(plain).ok()).ok_or_else(refused)
+    }
+
     pub fn open(&self, about: &str, sealed: &[u8]) -> Result<Vec<u8>> {
         let refused = || Error::internal(format!("the secret `{about}` does not open: is its key still in the key file?"));
         let (id, rest) = sealed.split_at_checked(ID_LEN).ok_or_else(refused)?;
@@ -104,6 +121,13 @@ mod tests {
             changed[cut] ^= 1;
             assert!(before.open("totp/1", &changed).is_err() && before.open("totp/1", &sealed[..cut]).is_err());
         }
+        let text = before.seal_text("a", "hunter2").unwrap();
+        assert!(text.starts_with(SEALED) && !text.contains("hunter2"));
+        assert_eq!(
+            (before.open_text("a", &text).unwrap(), before.open_text("a", "plain").unwrap()),
+            ("hunter2".to_owned(), "plain".to_owned())
+        );
+        assert!(before.open_text("b", &text).is_err() && before.open_text("a", "sealed:x").is_err());
         assert!(Keyring::parse("").is_err() && Keyring::parse("c2hvcnQ=").is_err());
         assert!(!format!("{before:?}").contains(old.trim()));
     }

@@ -41,7 +41,7 @@ struct Check {
     advice: Option<String>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Checks(Vec<Check>);
 
 impl Checks {
@@ -107,9 +107,10 @@ fn table(checks: &Checks, printer: &Printer) {
 
 fn settings_file(checks: &mut Checks, settings: &Settings, file: &Path) {
     let open = file.metadata().is_ok_and(|meta| meta.mode() & 0o077 != 0);
-    let secret = settings.database.url.reveal().split('@').next().is_some_and(|login| login.matches(':').count() > 1);
-    if open && secret {
-        let detail = format!("{} has a password, and others may read it", file.display());
+    let password = settings.database.url.reveal().split('@').next().is_some_and(|login| login.matches(':').count() > 1);
+    let client = settings.oidc.client_secret.reveal();
+    if open && (password || (!client.is_empty() && !client.starts_with(crate::auth::seal::SEALED))) {
+        let detail = format!("{} has a secret, and others may read it", file.display());
         checks.warn("settings", detail, format!("chmod 600 {}", file.display()));
     } else {
         checks.ok("settings", file.display().to_string());

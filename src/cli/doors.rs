@@ -59,6 +59,47 @@ pub fn doors(checks: &mut Checks, settings: &Settings) {
             secret(checks, name, path);
         }
     }
+    if !settings.oidc.issuer.is_empty() {
+        sso(checks, settings);
+    }
+}
+
+/// What is set of single sign-on; the provider itself is not asked.
+fn sso(checks: &mut Checks, settings: &Settings) {
+    let oidc = &settings.oidc;
+    let name = "single sign-on";
+    let mut good = true;
+    let mut warn = |detail: String, advice: &str| {
+        checks.warn(name, detail, advice);
+        good = false;
+    };
+    if !oidc.issuer.starts_with("https://") {
+        warn(format!("the issuer {} is plain HTTP", oidc.issuer), "good to try it out; `oidc.issuer` wants https:// for people");
+    }
+    if !oidc.public_url.starts_with("https://") {
+        warn(
+            format!("{} is plain HTTP", oidc.public_url),
+            "`oidc.public_url` is what browsers have: https://, with a proxy or `api.tls_certificate`",
+        );
+    }
+    if oidc.client_secret.is_empty() && oidc.client_secret_file.is_none() {
+        warn(
+            "the client has no secret".to_owned(),
+            "make it a confidential one, and set `oidc.client_secret` or `oidc.client_secret_file`",
+        );
+    }
+    if oidc.link_verified_email {
+        warn(
+            "who has somebody's address at the provider is that person here".to_owned(),
+            "unset `oidc.link_verified_email` once people are linked",
+        );
+    }
+    if good {
+        checks.ok(name, format!("{}, {} groups have roles", oidc.issuer, oidc.roles.len()));
+    }
+    if let Some(path) = &oidc.client_secret_file {
+        secret(checks, "client secret", path);
+    }
 }
 
 /// A file that nobody else should read.
@@ -103,6 +144,27 @@ pub async fn audit_log(checks: &mut Checks, store: &Store) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn single_sign_on_is_looked_at() {
+        let said = |change: fn(&mut crate::config::Oidc)| {
+            let mut settings = Settings::default();
+            settings.oidc.issuer = "https://id.example.com".to_owned();
+            settings.oidc.public_url = "https://guard.example.com".to_owned();
+            settings.oidc.client_secret = crate::config::Secret::new("hunter2");
+            change(&mut settings.oidc);
+            let mut checks = Checks::default();
+            sso(&mut checks, &settings);
+            let text = format!("{checks:?}");
+            assert!(!text.contains("hunter2"));
+            (text.matches("Warn").count(), text)
+        };
+        assert_eq!(said(|_| {}).0, 0);
+        assert!(said(|oidc| oidc.issuer = "http://127.0.0.1:8080".to_owned()).1.contains("plain HTTP"));
+        assert!(said(|oidc| oidc.public_url = "http://localhost:8080".to_owned()).1.contains("public_url"));
+        assert!(said(|oidc| oidc.client_secret = crate::config::Secret::default()).1.contains("no secret"));
+        assert_eq!(said(|oidc| oidc.link_verified_email = true).0, 1);
+    }
 
     #[test]
     fn the_end_of_a_certificate_is_read() {

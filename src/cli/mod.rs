@@ -22,6 +22,7 @@ mod printer;
 mod programs;
 mod remote;
 mod rollback;
+mod seal;
 mod serve;
 mod status;
 mod token;
@@ -90,6 +91,8 @@ enum Command {
     Token(token::Arguments),
     /// Emergency: put a vhost into another mode for a while, whatever its policies say
     ModeOverride(mode_override::Arguments),
+    /// Encrypt the secret of single sign-on for the settings; reads it from standard input
+    Seal,
 }
 
 impl Command {
@@ -168,6 +171,7 @@ fn run(cli: Cli, environment: Vec<(String, String)>, printer: &Printer) -> Resul
             on_runtime(audit::run(arguments, settings, printer))
         }
         Command::Serve(arguments) => done(on_runtime(serve::run(settings(cli.config)?.settings, arguments, printer))),
+        Command::Seal => done(seal::run(&settings(cli.config)?.settings, printer)),
         Command::Migrate => done(on_runtime(migrate::run(settings(cli.config)?.settings, printer))),
         // As before: settings that are wrong are told, although the demo has its own.
         Command::Demo(arguments) => {

@@ -8,9 +8,12 @@ use fs_err::os::unix::fs::OpenOptionsExt as _;
 
 use super::failure::Failure;
 use crate::api::{ApiOptions, Origins};
-use crate::auth::Keyring;
+use crate::auth::{Keyring, OidcOptions, Text};
 use crate::config::Settings;
-use crate::service::PeopleOptions;
+use crate::service::{PeopleOptions, SsoOptions};
+
+/// What the secret of single sign-on is sealed for.
+pub const CLIENT_SECRET: &str = "oidc/client_secret";
 
 pub fn api_options(settings: &Settings) -> ApiOptions {
     ApiOptions {
@@ -21,19 +24,55 @@ pub fn api_options(settings: &Settings) -> ApiOptions {
 }
 
 /// Reads the keys that seal secrets; makes some where none are named and none are there.
-pub fn options(settings: &Settings) -> Result<PeopleOptions, Failure> {
+pub fn ring(settings: &Settings) -> Result<Keyring, Failure> {
     let auth = &settings.auth;
-    let ring = match &auth.key_file {
-        None if !auth.key.is_empty() => auth.ring().map_err(|what| Failure::user(format!("`auth.key`: {what}")))?,
-        Some(file) => read(file)?,
+    match &auth.key_file {
+        None if !auth.key.is_empty() => auth.ring().map_err(|what| Failure::user(format!("`auth.key`: {what}"))),
+        Some(file) => read(file),
         None => {
             let file = settings.node.state_dir.join("auth.key");
             make(&file)?;
-            read(&file)?
+            read(&file)
         }
-    };
+    }
+}
+
+pub fn options(settings: &Settings) -> Result<PeopleOptions, Failure> {
+    let auth = &settings.auth;
+    let ring = ring(settings)?;
+    let sso = if settings.oidc.issuer.is_empty() { None } else { Some(sso(settings, &ring)?) };
     let (idle, longest) = (time::Duration::hours(auth.session_idle_hours.into()), time::Duration::days(auth.session_days.into()));
-    Ok(PeopleOptions { ring: Some(ring), idle, longest })
+    Ok(PeopleOptions { ring: Some(ring), idle, longest, sso })
+}
+
+fn sso(settings: &Settings, ring: &Keyring) -> Result<SsoOptions, Failure> {
+    let oidc = &settings.oidc;
+    let unread = |key: &str, error: &std::io::Error| Failure::user(format!("`oidc.{key}` cannot be read: {error}"));
+    let secret = match &oidc.client_secret_file {
+        Some(file) => fs_err::read_to_string(file).map_err(|error| unread("client_secret_file", &error))?.trim().to_owned(),
+        None => oidc.client_secret.reveal().to_owned(),
+    };
+    let secret = ring.open_text(CLIENT_SECRET, &secret).map_err(|error| {
+        Failure::user(format!("the client's secret of `[oidc]`: {error}")).hint("`guard-proxy seal` seals it anew, with the keys of now")
+    })?;
+    let provider = OidcOptions {
+        issuer: oidc.issuer.clone(),
+        client_id: oidc.client_id.clone(),
+        client_secret: Some(secret).filter(|secret| !secret.is_empty()).map(Text::new),
+        ca: oidc.ca_file.as_ref().map(fs_err::read).transpose().map_err(|error| unread("ca_file", &error))?,
+        name: oidc.name.clone(),
+        public_url: oidc.public_url.clone(),
+        scopes: oidc.scopes.0.clone(),
+        groups_claim: oidc.groups_claim.clone(),
+        email_claim: oidc.email_claim.clone(),
+    };
+    Ok(SsoOptions {
+        provider,
+        roles: oidc.roles.clone(),
+        create_people: oidc.create_people,
+        link_verified_email: oidc.link_verified_email,
+        longest: time::Duration::hours(oidc.session_hours.into()),
+    })
 }
 
 fn read(file: &Path) -> Result<Keyring, Failure> {
@@ -67,6 +106,32 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn the_secret_of_single_sign_on_may_be_sealed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        settings.node.state_dir = folder.path().join("state");
+        assert!(options(&settings).unwrap().sso.is_none(), "off");
+        settings.oidc.issuer = "https://id.example.com".to_owned();
+        let secret = |settings: &Settings| {
+            let options = options(settings).ok()?.sso?.provider;
+            assert!(!format!("{options:?}").contains("hunter2"));
+            Some(options.client_secret.map(|secret| secret.reveal().to_owned()).unwrap_or_default())
+        };
+        assert_eq!(secret(&settings).unwrap(), "", "a public client");
+        let sealed = ring(&settings).unwrap().seal_text(CLIENT_SECRET, "hunter2").unwrap();
+        for text in ["hunter2", &sealed] {
+            settings.oidc.client_secret = crate::config::Secret::new(text);
+            assert_eq!(secret(&settings).unwrap(), "hunter2");
+        }
+        let file = folder.path().join("secret");
+        fs_err::write(&file, format!("{sealed}\n")).unwrap();
+        (settings.oidc.client_secret, settings.oidc.client_secret_file) = (crate::config::Secret::default(), Some(file));
+        assert_eq!(secret(&settings).unwrap(), "hunter2");
+        fs_err::remove_file(settings.node.state_dir.join("auth.key")).unwrap();
+        assert!(secret(&settings).is_none(), "another key does not open it");
+    }
 
     #[test]
     fn a_key_is_made_once_and_for_its_owner_alone() {

@@ -11,7 +11,7 @@ use super::printer::{Printer, Tone};
 use super::words::text::{count, one_line};
 use super::{compose, user_words};
 use crate::config::Settings;
-use crate::domain::{Email, Role, User};
+use crate::domain::{Email, Role, Source, SsoSubject, User};
 use crate::service;
 use crate::telemetry::clock;
 
@@ -63,6 +63,21 @@ pub enum Command {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Say whom the provider of single sign-on means by somebody: they come by it alone from then on
+    Link {
+        email: Email,
+        /// The `sub` by which the provider knows them; a refused sign-in is in the audit log with it
+        #[arg(long)]
+        subject: SsoSubject,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Take somebody from the provider of single sign-on; `reset-password` makes them a link
+    Unlink {
+        email: Email,
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Make a link by which somebody chooses another password; prints its token
     ResetPassword {
         email: Email,
@@ -95,6 +110,8 @@ impl Command {
             | Self::Disable { connection, .. }
             | Self::Enable { connection, .. }
             | Self::Delete { connection, .. }
+            | Self::Link { connection, .. }
+            | Self::Unlink { connection, .. }
             | Self::ResetPassword { connection, .. }
             | Self::ChoosePassword { connection, .. } => Some(connection),
             Self::SetupLink => None,
@@ -127,6 +144,8 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure>
             client.delete(&format!("/users/{}", user.id)).await?;
             printer.line(format!("{} was deleted", one_line(&email)));
         }
+        Command::Link { email, subject, connection } => link(&Client::new(&connection)?, &email, Some(subject), printer).await?,
+        Command::Unlink { email, connection } => link(&Client::new(&connection)?, &email, None, printer).await?,
         Command::ResetPassword { email, totp, connection } => {
             let client = Client::new(&connection)?;
             let user = find(&client, &email).await?;
@@ -178,6 +197,7 @@ async fn list(client: &Client, json: bool, printer: &Printer) -> Result<(), Fail
         let state = match (user.disabled, user.ready) {
             (true, _) => printer.tone(Tone::Bad, "disabled"),
             (_, false) => printer.tone(Tone::Warning, "invited"),
+            _ if user.source == Source::Sso => printer.tone(Tone::Good, "single sign-on"),
             _ => printer.tone(Tone::Good, if user.totp { "password and code" } else { "password" }),
         };
         printer.line(format!("{}  {state}  {}", one_line(&user.email), user_words::roles(&user.roles)));
@@ -190,6 +210,14 @@ async fn disabled(client: &Client, email: &Email, disabled: bool, printer: &Prin
     let user = find(client, email).await?;
     client.patch(&format!("/users/{}", user.id), &json!({ "disabled": disabled })).await?;
     printer.line(format!("{} {}", one_line(email), if disabled { "is kept out" } else { "may sign in" }));
+    Ok(())
+}
+
+async fn link(client: &Client, email: &Email, subject: Option<SsoSubject>, printer: &Printer) -> Result<(), Failure> {
+    let user = find(client, email).await?;
+    client.patch(&format!("/users/{}", user.id), &json!({ "sso_subject": subject })).await?;
+    let how = if subject.is_some() { "comes by single sign-on" } else { "comes by a password, once they have chosen one" };
+    printer.line(format!("{} {how}", one_line(email)));
     Ok(())
 }
 

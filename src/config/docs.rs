@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Api, Auth, Database, Haproxy, Log, Node, Section};
+use super::{Api, Auth, Database, Haproxy, Log, Node, Oidc, Section};
 
 struct Entry {
     key: &'static str,
@@ -26,8 +26,8 @@ fn entry<S: Section>() -> Entry {
     Entry { key: S::KEY, about: text(S::ABOUT), fields: fields.collect() }
 }
 
-fn entries() -> [Entry; 6] {
-    [entry::<Database>(), entry::<Api>(), entry::<Auth>(), entry::<Node>(), entry::<Haproxy>(), entry::<Log>()]
+fn entries() -> [Entry; 7] {
+    [entry::<Database>(), entry::<Api>(), entry::<Auth>(), entry::<Oidc>(), entry::<Node>(), entry::<Haproxy>(), entry::<Log>()]
 }
 
 /// `docs/configuration.md`.

@@ -7,7 +7,7 @@ use figment::providers::{Format as _, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::{Api, Auth, Database, Field, Haproxy, Log, Node, Problems, Section, Settings};
+use super::{Api, Auth, Database, Field, Haproxy, Log, Node, Oidc, Problems, Section, Settings};
 
 /// Read where there is one and no other is named.
 pub const DEFAULT_FILE: &str = "/etc/guard-proxy/guard-proxy.toml";
@@ -129,6 +129,7 @@ pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, Stri
     settings.database.check(&mut problems);
     settings.api.check(&mut problems);
     settings.auth.check(&mut problems);
+    settings.oidc.check(&mut problems);
     settings.node.check(&mut problems);
     settings.haproxy.check(&mut problems);
     settings.log.check(&mut problems);
@@ -202,6 +203,7 @@ fn field(key: &str) -> Option<&'static Field> {
         Database::KEY => Database::FIELDS,
         Api::KEY => Api::FIELDS,
         Auth::KEY => Auth::FIELDS,
+        Oidc::KEY => Oidc::FIELDS,
         Node::KEY => Node::FIELDS,
         Haproxy::KEY => Haproxy::FIELDS,
         Log::KEY => Log::FIELDS,
@@ -272,6 +274,43 @@ mod tests {
             assert!(error.starts_with(expected), "{error}\nwanted {expected}");
         }
         assert!(load(Some(Path::new("/nowhere/x.toml")), std::iter::empty()).unwrap_err().to_string().contains("/nowhere/x.toml"));
+    }
+
+    #[test]
+    fn single_sign_on_wants_tls_and_somebody_who_may_get_in() {
+        let rest = "client_id = 'guard'\npublic_url = 'https://guard.example.com'\n";
+        let roles =
+            "roles = [{ group = 'web', role = 'editor', scope = { labels = { team = 'web' } } }, { group = 'ops', role = 'admin' }]";
+        let settings = with(&format!("[oidc]\nissuer = 'https://id.example.com/realms/x'\n{rest}{roles}"), &[]).unwrap();
+        assert_eq!((settings.oidc.roles.len(), settings.oidc.roles[0].scope.labels.len()), (2, 1));
+        let of_environment =
+            [("GUARD_PROXY_OIDC__ROLES", "[{group = \"web\", role = \"viewer\"}]"), ("GUARD_PROXY_OIDC__CLIENT_SECRET", "hunter2")];
+        let settings = with(&format!("[oidc]\nissuer = 'http://127.0.0.1:8080'\n{rest}"), &of_environment).unwrap();
+        assert_eq!(settings.oidc.roles[0].group, "web");
+        assert!(!format!("{settings:?}").contains("hunter2") && settings.oidc.client_secret.reveal() == "hunter2");
+        for (line, key) in [
+            ("issuer = 'http://id.example.com'", "issuer"),
+            ("issuer = 'http://127.0.0.1.example.com'", "issuer"),
+            ("issuer = 'https://id.example.com?x'", "issuer"),
+            ("issuer = 'https://id'\npublic_url = 'http://guard.example.com'", "public_url"),
+            ("issuer = 'https://id'\npublic_url = 'https://guard.example.com/x'", "public_url"),
+            ("issuer = 'https://id'\nclient_id = ''", "client_id"),
+            ("issuer = 'https://id'\nroles = []", "roles"),
+            ("roles = [{ group = 'web', role = 'root' }]", "roles"),
+            ("roles = [{ group = 'web', role = 'admin', everywhere = true }]", "roles"),
+            ("scopes = ['a b']", "scopes"),
+            ("session_hours = 0", "session_hours"),
+            ("client_secret = 'a'\nclient_secret_file = '/x'", "client_secret"),
+        ] {
+            let mut text = format!("[oidc]\n{line}\n");
+            for other in [rest.lines().next().unwrap(), rest.lines().last().unwrap(), roles] {
+                if !line.contains(other.split(" =").next().unwrap()) {
+                    text.push_str(&format!("{other}\n"));
+                }
+            }
+            let error = with(&text, &[]).unwrap_err();
+            assert!(error.contains(&format!("setting `oidc.{key}")), "{line}: {error}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod haproxy;
 mod load;
 mod log;
 mod node;
+mod oidc;
 mod values;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub use haproxy::Haproxy;
 pub use load::{ConfigError, DEFAULT_FILE, Loaded, Problem, load};
 pub use log::{Format, Log};
 pub use node::Node;
+pub use oidc::Oidc;
 pub use values::{List, Origin, Secret};
 
 /// One key of a section, for documentation and error messages.
@@ -104,6 +106,7 @@ pub struct Settings {
     pub database: Database,
     pub api: Api,
     pub auth: Auth,
+    pub oidc: Oidc,
     pub node: Node,
     pub haproxy: Haproxy,
     pub log: Log,

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::name::text_newtype;
-use super::{Role, RoleBinding, Title};
+use super::{Role, RoleBinding, Source, Title};
 
 text_newtype! {
     /// An e-mail address, in lower case: by it a person signs in.
@@ -34,11 +34,14 @@ pub struct User {
     pub id: Uuid,
     pub email: Email,
     pub title: Title,
+    /// How the person comes.
+    #[serde(default)]
+    pub source: Source,
     /// What the person may do, all of it together.
     pub roles: Vec<RoleBinding>,
     /// Whether the person is kept out.
     pub disabled: bool,
-    /// Whether there is a password: one who was invited and has not chosen one yet cannot sign in.
+    /// Whether the person can sign in: one who was invited and has not chosen a password yet cannot.
     pub ready: bool,
     /// Whether a code is asked for at sign-in.
     pub totp: bool,
@@ -49,9 +52,11 @@ pub struct User {
 }
 
 impl User {
-    /// Whether this is somebody who can manage people: the last of them is not taken away.
+    /// Whether this is somebody who can manage people: the last of them is not taken away. Who comes by single sign-on does not count: the
+    /// provider may be away, or give them another group.
     pub fn administers(&self) -> bool {
-        !self.disabled && self.ready && self.roles.iter().any(|binding| binding.role == Role::Admin && binding.scope.is_global())
+        let by_password = self.source == Source::Local && self.ready;
+        !self.disabled && by_password && self.roles.iter().any(|binding| binding.role == Role::Admin && binding.scope.is_global())
     }
 }
 

@@ -60,7 +60,9 @@ pub use entries::MOST as MOST_ENTRIES;
 pub use judge::Engines;
 pub use object::Spec;
 pub use parse::{merge, resource, typed};
-pub use people::{Link, Me, NewUser, PeopleOptions, SignIn, SignedIn, TotpBegun, TotpConfirmed, UserPatch, Visitor, admin_link};
+pub use people::{
+    Link, Me, NewUser, PeopleOptions, SignIn, SignedIn, SsoFault, SsoOptions, TotpBegun, TotpConfirmed, UserPatch, Visitor, admin_link,
+};
 pub use rollback::RolledBack;
 use start::{Inner, Shared};
 pub use take_back::Blame;

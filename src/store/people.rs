@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Store, failed, inconsistent};
 use crate::auth::{Sealed, SigningKey};
 use crate::domain::error::{Error, Result};
-use crate::domain::{RoleBinding, User};
+use crate::domain::{RoleBinding, Source, SsoIdentity, User};
 
 /// A person as kept.
 #[derive(Clone)]
@@ -18,6 +18,23 @@ pub struct UserRow {
     pub totp_pending: Option<Sealed>,
     /// Codes up to this step of time are used up.
     pub totp_step: i64,
+    /// Who they are to a provider of single sign-on: then they have no password.
+    pub sso: Option<SsoIdentity>,
+}
+
+impl UserRow {
+    /// Makes the person a provider's, or nobody's. What they signed in by before is gone either way.
+    pub fn become_of(&mut self, sso: Option<SsoIdentity>) {
+        self.sso = sso;
+        (self.password_hash, self.totp, self.totp_pending) = (None, None, None);
+    }
+
+    /// Sets what follows from the rest.
+    pub fn derive(&mut self) {
+        self.user.source = if self.sso.is_some() { Source::Sso } else { Source::Local };
+        self.user.ready = self.password_hash.is_some() || self.sso.is_some();
+        self.user.totp = self.totp.is_some();
+    }
 }
 
 // The hash is nobody's to see.
@@ -47,6 +64,8 @@ struct Row {
     totp: Option<Vec<u8>>,
     totp_pending: Option<Vec<u8>>,
     totp_step: i64,
+    sso_issuer: Option<String>,
+    sso_subject: Option<String>,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
 }
@@ -58,15 +77,22 @@ impl Row {
             id: self.id,
             email: self.email.parse().map_err(unreadable)?,
             title: self.title.parse().map_err(unreadable)?,
+            source: Source::Local,
             roles: serde_json::from_str::<Vec<RoleBinding>>(&self.roles).map_err(|error| unreadable(error.to_string()))?,
             disabled: self.disabled,
-            ready: self.password_hash.is_some(),
-            totp: self.totp.is_some(),
+            ready: false,
+            totp: false,
             created_at: self.created_at,
             updated_at: self.updated_at,
         };
+        let sso = match self.sso_issuer.zip(self.sso_subject) {
+            Some((issuer, subject)) => Some(SsoIdentity { issuer, subject: subject.parse().map_err(unreadable)? }),
+            None => None,
+        };
         let Self { password_hash, epoch, totp, totp_pending, totp_step, .. } = self;
-        Ok(UserRow { user, password_hash, epoch, totp, totp_pending, totp_step })
+        let mut row = UserRow { user, password_hash, epoch, totp, totp_pending, totp_step, sso };
+        row.derive();
+        Ok(row)
     }
 }
 
@@ -74,8 +100,8 @@ impl Store {
     pub async fn users(&self) -> Result<Vec<UserRow>> {
         let rows = sqlx::query_as!(
             Row,
-            r#"select id, email, title, password_hash, roles::text as "roles!", disabled, epoch, totp, totp_pending, totp_step, created_at,
-                      updated_at
+            r#"select id, email, title, password_hash, roles::text as "roles!", disabled, epoch, totp, totp_pending, totp_step, sso_issuer,
+                      sso_subject, created_at, updated_at
                from users order by id"#
         );
         rows.fetch_all(&self.pool).await.map_err(failed("reading people"))?.into_iter().map(Row::read).collect()
@@ -85,14 +111,16 @@ impl Store {
     pub async fn put_user(&self, row: &UserRow, recovery: Option<&[[u8; 32]]>) -> Result<()> {
         let roles = serde_json::to_string(&row.user.roles).map_err(Error::internal)?;
         let User { id, email, title, disabled, created_at, updated_at, .. } = &row.user;
+        let (issuer, subject) = row.sso.as_ref().map(|sso| (sso.issuer.as_str(), sso.subject.as_str())).unzip();
         let mut transaction = self.pool.begin().await.map_err(failed("saving a person"))?;
         sqlx::query!(
-            "insert into users (id, email, title, password_hash, roles, disabled, epoch, totp, totp_pending, totp_step, created_at, updated_at)
-             values ($1, $2, $3, $4, $5::text::json, $6, $7, $8, $9, $10, $11, $12)
+            "insert into users (id, email, title, password_hash, roles, disabled, epoch, totp, totp_pending, totp_step, created_at, updated_at,
+                                sso_issuer, sso_subject)
+             values ($1, $2, $3, $4, $5::text::json, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              on conflict on constraint users_pkey do update set title = excluded.title, password_hash = excluded.password_hash,
                  roles = excluded.roles, disabled = excluded.disabled, epoch = excluded.epoch, totp = excluded.totp,
                  totp_pending = excluded.totp_pending, totp_step = greatest(users.totp_step, excluded.totp_step),
-                 updated_at = excluded.updated_at",
+                 updated_at = excluded.updated_at, sso_issuer = excluded.sso_issuer, sso_subject = excluded.sso_subject",
             id,
             email.as_str(),
             title.as_str(),
@@ -104,12 +132,15 @@ impl Store {
             row.totp_pending,
             row.totp_step,
             created_at,
-            updated_at
+            updated_at,
+            issuer,
+            subject
         )
         .execute(&mut *transaction)
         .await
         .map_err(|error| match error.as_database_error().and_then(|error| error.constraint()) {
             Some("users_email_key") => Error::invalid("/email", "taken", "somebody with this e-mail address is there already"),
+            Some("users_sso_key") => Error::invalid("/sso_subject", "taken", "somebody else is this to the provider"),
             _ => failed("saving a person")(error),
         })?;
         if let Some(hashes) = recovery {

@@ -15,7 +15,7 @@ use crate::api::{ApiOptions, ApiState, router};
 use crate::compile::sample;
 use crate::dataplane::{Accepted, Verdict};
 use crate::render::{Bundle, RenderedRuleSet};
-use crate::service::{Engines, Service};
+use crate::service::{Engines, PeopleOptions, Service};
 use crate::store::{Store, StoreSettings};
 use crate::telemetry::clock::{self, Clock};
 
@@ -49,14 +49,15 @@ pub struct App {
 }
 
 pub async fn app(pool: &PgPool) -> App {
-    app_at(pool, clock::system()).await
+    app_with(pool, clock::system(), PeopleOptions::default()).await
 }
 
-/// By another clock.
-pub async fn app_at(pool: &PgPool, clock: Clock) -> App {
+/// By another clock, and with what is set of how people sign in.
+pub async fn app_with(pool: &PgPool, clock: Clock, people: PeopleOptions) -> App {
     let options = (*pool.connect_options()).clone();
     let store = Store::with_options(options, &StoreSettings::default()).await.unwrap();
-    let service = Service::start(store, Arc::new(Agreeable::default()), sample::node("/run/guard-proxy"), clock).await.unwrap();
+    let node = sample::node("/run/guard-proxy");
+    let service = Service::start_with(store, Arc::new(Agreeable::default()), node, clock, people).await.unwrap();
     service.ensure_admin_token(Some(TOKEN)).await.unwrap();
     let state = ApiState::configured(
         service.clone(),

@@ -17,3 +17,7 @@ mod people_attacks;
 mod people_lab;
 mod pure;
 mod refused;
+mod sso;
+mod sso_attacks;
+mod sso_lab;
+mod sso_provider;

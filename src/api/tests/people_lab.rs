@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 
-use super::harness::{Answer, App, app_at};
-use crate::telemetry::clock;
+use super::harness::{Answer, App, app_with};
+use crate::service::PeopleOptions;
+use crate::telemetry::clock::{self, Clock};
 
 pub const PASSWORD: &str = "a quiet green harbour";
 pub const COOKIE: &str = "__Host-guard-proxy-session";
@@ -28,11 +29,16 @@ impl std::ops::Deref for Lab {
 }
 
 pub async fn lab(pool: &PgPool) -> Lab {
+    lab_with(pool, |_| PeopleOptions::default()).await
+}
+
+pub async fn lab_with(pool: &PgPool, people: impl FnOnce(Clock) -> PeopleOptions) -> Lab {
     let ahead = Arc::new(AtomicI64::new(0));
     // Stands still but for `pass`: how busy the machine is decides nothing.
     let (begun, seconds) = (clock::system()(), Arc::clone(&ahead));
-    let clock = Arc::new(move || begun + time::Duration::seconds(seconds.load(Ordering::Relaxed)));
-    Lab { app: app_at(pool, clock).await, ahead }
+    let clock: Clock = Arc::new(move || begun + time::Duration::seconds(seconds.load(Ordering::Relaxed)));
+    let people = people(Arc::clone(&clock));
+    Lab { app: app_with(pool, clock, people).await, ahead }
 }
 
 /// Who has signed in.

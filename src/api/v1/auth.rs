@@ -51,7 +51,7 @@ fn answer(state: &ApiState, mut signed_in: SignedIn) -> Result<Response, Problem
     let cookie = signed_in.cookie.take();
     let mut response = json(StatusCode::OK, &SignedInBody::from(signed_in))?;
     if let Some((value, lives)) = cookie {
-        response.headers_mut().insert(SET_COOKIE, cookie::set(&value, lives, state.options.insecure_cookies)?);
+        response.headers_mut().insert(SET_COOKIE, cookie::SESSION.set(&value, lives, state.options.insecure_cookies)?);
     }
     Ok(response)
 }
@@ -81,7 +81,7 @@ async fn sign_in(
     responses((status = 200, description = "Another access token.", body = SignedInBody)))]
 async fn refresh(State(state): State<ApiState>, guest: Guest, headers: HeaderMap, _: Query<NoParams>) -> Result<Response, Problem> {
     origin::same_site(&headers)?;
-    let cookie = cookie::read(&headers, state.options.insecure_cookies).ok_or(Error::SignInFailed)?;
+    let cookie = cookie::SESSION.read(&headers, state.options.insecure_cookies).ok_or(Error::SignInFailed)?;
     let signed_in = state.service.refresh(&guest.0, cookie).await?;
     answer(&state, signed_in)
 }
@@ -109,7 +109,7 @@ async fn sign_out(
 ) -> Result<Response, Problem> {
     origin::same_site(&headers)?;
     state.service.sign_out(&asker, given.everywhere).await?;
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie::clear(state.options.insecure_cookies)?)]).into_response())
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie::SESSION.clear(state.options.insecure_cookies)?)]).into_response())
 }
 
 /// Read who asks

@@ -20,6 +20,7 @@ pub mod roles;
 pub mod rollback;
 pub mod servers;
 pub mod sessions;
+pub mod sso;
 pub mod status;
 pub mod tokens;
 pub mod totp;

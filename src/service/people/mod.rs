@@ -15,7 +15,7 @@ use crate::auth::{Jwks, KeySet, Keyring, Limiter, Passwords, SigningKey, Text};
 use crate::domain::audit::AuditEvent;
 use crate::domain::error::{Error, Result};
 use crate::domain::vhost::LabelKey;
-use crate::domain::{Email, Grant, Principal, Role, RoleBinding, Title, User};
+use crate::domain::{Email, Grant, Principal, Role, RoleBinding, SsoIdentity, SsoSubject, Title, User};
 use crate::store::{self, SessionRow, Store, UserRow};
 use crate::telemetry::clock::Clock;
 
@@ -23,10 +23,13 @@ mod second_factor;
 mod sessions;
 mod setup;
 mod sign_in;
+mod sso;
 mod users;
 
 pub use second_factor::{TotpBegun, TotpConfirmed};
 pub use setup::{Link, admin_link};
+use sso::Sso;
+pub use sso::{SsoFault, SsoOptions};
 
 /// What is set of how people sign in.
 #[derive(Debug)]
@@ -37,11 +40,12 @@ pub struct PeopleOptions {
     pub idle: Duration,
     /// A session is over after so long.
     pub longest: Duration,
+    pub sso: Option<SsoOptions>,
 }
 
 impl Default for PeopleOptions {
     fn default() -> Self {
-        Self { ring: None, idle: Duration::hours(12), longest: Duration::days(7) }
+        Self { ring: None, idle: Duration::hours(12), longest: Duration::days(7), sso: None }
     }
 }
 
@@ -112,6 +116,16 @@ pub struct UserPatch {
     #[schema(max_items = 64)]
     pub roles: Option<Vec<RoleBinding>>,
     pub disabled: Option<bool>,
+    /// Whom the provider of single sign-on means by this: the person comes by it alone from then on, with the roles of its groups. Null: by it no
+    /// more; they choose a password by a link.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<SsoSubject>)]
+    pub sso_subject: Option<Option<SsoSubject>>,
+}
+
+/// Tells null from what is absent.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<SsoSubject>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// A person, and what they may do as principals have it.
@@ -132,14 +146,27 @@ impl From<UserRow> for Person {
 struct Known {
     users: HashMap<Uuid, Person>,
     by_email: HashMap<Email, Uuid>,
+    by_identity: HashMap<SsoIdentity, Uuid>,
     sessions: HashMap<Uuid, SessionRow>,
     families: HashMap<[u8; 32], Uuid>,
 }
 
 impl Known {
     fn put_user(&mut self, row: UserRow) {
+        self.forget_user(row.user.id);
         self.by_email.insert(row.user.email.clone(), row.user.id);
+        if let Some(identity) = &row.sso {
+            self.by_identity.insert(identity.clone(), row.user.id);
+        }
         self.users.insert(row.user.id, row.into());
+    }
+
+    fn forget_user(&mut self, id: Uuid) {
+        let Some(person) = self.users.remove(&id) else { return };
+        self.by_email.remove(&person.row.user.email);
+        if let Some(identity) = &person.row.sso {
+            self.by_identity.remove(identity);
+        }
     }
 
     fn put_session(&mut self, row: SessionRow) {
@@ -168,6 +195,7 @@ pub struct People {
     longest: Duration,
     passwords: Passwords,
     limiter: Limiter,
+    sso: Option<Sso>,
     keys: ArcSwap<KeySet>,
     known: RwLock<Known>,
     /// Held by whoever changes people or sessions, so that what was looked at is still so when it is written.
@@ -176,7 +204,7 @@ pub struct People {
 
 impl People {
     pub async fn load(store: &Store, options: PeopleOptions, now: OffsetDateTime) -> Result<Self> {
-        let PeopleOptions { ring, idle, longest } = options;
+        let PeopleOptions { ring, idle, longest, sso } = options;
         let ring = ring.map_or_else(Keyring::random, Ok)?;
         let mut known = Known::default();
         store.users().await?.into_iter().for_each(|row| known.put_user(row));
@@ -187,6 +215,7 @@ impl People {
             longest,
             passwords: Passwords::default(),
             limiter: Limiter::default(),
+            sso: sso.map(Sso::new).transpose()?,
             keys: ArcSwap::default(),
             known: RwLock::new(known),
             changing: tokio::sync::Mutex::new(()),

@@ -29,7 +29,7 @@ impl Service {
         });
         let (mut row, user) = found.ok_or(Error::SignInFailed)?;
         let id = row.session.id;
-        if row.session.expires_at <= now || row.session.used_at + people.idle <= now || user.user.disabled {
+        if row.session.expires_at <= now || row.session.used_at + people.idle <= now || user.user.disabled || !people.comes(&user) {
             people.end(store, &[id]).await?;
             return Err(Error::SignInFailed);
         }
@@ -119,7 +119,14 @@ impl Service {
 
 impl People {
     /// A new session and its cookie. The caller holds `changing`.
-    pub(super) async fn begin_session(&self, store: &Store, user: Uuid, visitor: &Visitor, now: OffsetDateTime) -> Result<(Uuid, Text)> {
+    pub(super) async fn begin_session(
+        &self,
+        store: &Store,
+        user: Uuid,
+        visitor: &Visitor,
+        longest: Duration,
+        now: OffsetDateTime,
+    ) -> Result<(Uuid, Text)> {
         let (family, secret) = (Text::random("")?, Text::random("")?);
         let session = Session {
             id: Uuid::new_v4(),
@@ -127,7 +134,7 @@ impl People {
             address: visitor.address,
             created_at: now,
             used_at: now,
-            expires_at: now + self.longest,
+            expires_at: now + longest,
             current: false,
         };
         let id = session.id;

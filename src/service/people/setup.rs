@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Service, Visitor, only_admins};
 use crate::auth::{Text, password};
 use crate::domain::error::{Error, Result};
-use crate::domain::{Email, Grant, User};
+use crate::domain::{Email, Grant, Source, User};
 use crate::service::Caller;
 use crate::store::{SetupLink, Store, UserRow};
 
@@ -49,6 +49,9 @@ impl Service {
     pub async fn setup_link(&self, caller: &Caller, user: Uuid, reset_totp: bool) -> Result<Link> {
         only_admins(&caller.principal)?;
         let row = self.inner.people.user(user)?;
+        if row.sso.is_some() {
+            return Err(Error::Conflict("who comes by single sign-on has no password: set `sso_subject` to null first".to_owned()));
+        }
         let link = make(&self.inner.store, SetupLink { user_id: Some(user), reset_totp }, self.now()).await?;
         self.note("setup_link", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
         Ok(link)
@@ -79,8 +82,13 @@ impl Service {
             // Deleted meanwhile.
             None => return Err(Error::SignInFailed),
         };
+        // Linked to a provider since: they come by it alone.
+        if link.user_id.is_some() && row.sso.is_some() {
+            return Err(Error::SignInFailed);
+        }
         row.password_hash = Some(password_hash);
         if link.user_id.is_none() {
+            row.sso = None;
             row.user.roles = Grant::admin().roles;
             row.user.disabled = false;
         }
@@ -100,7 +108,8 @@ pub(super) fn nobody_yet(email: Email, now: OffsetDateTime) -> Result<UserRow> {
     let user = User {
         id: Uuid::now_v7(),
         email,
-        title: crate::domain::Title::parse("").map_err(Error::internal)?,
+        title: crate::domain::Title::default(),
+        source: Source::Local,
         roles: Vec::new(),
         disabled: false,
         ready: false,
@@ -108,5 +117,5 @@ pub(super) fn nobody_yet(email: Email, now: OffsetDateTime) -> Result<UserRow> {
         created_at: now,
         updated_at: now,
     };
-    Ok(UserRow { user, password_hash: None, epoch: 0, totp: None, totp_pending: None, totp_step: 0 })
+    Ok(UserRow { user, password_hash: None, epoch: 0, totp: None, totp_pending: None, totp_step: 0, sso: None })
 }

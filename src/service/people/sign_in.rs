@@ -38,7 +38,7 @@ impl Service {
         // Hashing took a while: who was kept out meanwhile, or has another password, is not let in.
         let row =
             people.user(row.user.id).ok().filter(|fresh| fresh.epoch == row.epoch && !fresh.user.disabled).ok_or(Error::SignInFailed)?;
-        let (session, cookie) = people.begin_session(store, row.user.id, visitor, now).await?;
+        let (session, cookie) = people.begin_session(store, row.user.id, visitor, people.longest, now).await?;
         drop(changing);
         people.limiter.succeeded(&given.email);
         self.note("signed_in", whom, whom, &visitor.request_id, visitor.address).await;
@@ -120,8 +120,7 @@ impl People {
     ) -> Result<UserRow> {
         row.epoch += 1;
         row.user.updated_at = now;
-        row.user.ready = row.password_hash.is_some();
-        row.user.totp = row.totp.is_some();
+        row.derive();
         store.put_user(&row, recovery).await?;
         self.change(|known| known.put_user(row.clone()));
         let ended = self.known(|known| known.sessions_of(row.user.id).iter().map(|row| row.session.id).collect::<Vec<_>>());

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::setup::nobody_yet;
 use super::{Link, NewUser, People, Service, UserPatch, only_admins};
 use crate::domain::error::{Error, Result};
-use crate::domain::{RoleBinding, User};
+use crate::domain::{RoleBinding, SsoIdentity, SsoSubject, User};
 use crate::service::Caller;
 
 const MOST_ROLES: usize = 64;
@@ -49,18 +49,29 @@ impl Service {
         let _changing = people.changing.lock().await;
         let before = people.user(id)?;
         let mut row = before.clone();
-        let UserPatch { title, roles, disabled } = patch;
+        let UserPatch { title, roles, disabled, sso_subject } = patch;
+        if let Some(subject) = sso_subject {
+            let sso = subject.map(|subject| people.identity(subject)).transpose()?;
+            if sso != row.sso {
+                row.become_of(sso);
+            }
+        }
         row.user.title = title.unwrap_or(row.user.title);
         row.user.roles = roles.unwrap_or(row.user.roles);
         row.user.disabled = disabled.unwrap_or(row.user.disabled);
-        if row.user == before.user {
+        row.derive();
+        let linked = row.sso != before.sso;
+        if row.user == before.user && !linked {
             return Ok(row.user);
+        }
+        if row.sso.is_some() && row.user.roles != before.user.roles {
+            return Err(Error::Conflict("the roles of who comes by single sign-on are those of their groups: `oidc.roles`".to_owned()));
         }
         if !row.user.administers() {
             people.not_the_last(&before.user)?;
         }
-        let row = if row.user.disabled {
-            people.renewed(store, row, None, None, now).await?
+        let row = if row.user.disabled || linked {
+            people.renewed(store, row, linked.then_some(&[]), None, now).await?
         } else {
             row.epoch += i64::from(row.user.roles != before.user.roles);
             row.user.updated_at = now;
@@ -68,7 +79,8 @@ impl Service {
             people.change(|known| known.put_user(row.clone()));
             row
         };
-        self.note("user_changed", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
+        let what = if linked { "sso_linked" } else { "user_changed" };
+        self.note(what, &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
         Ok(row.user)
     }
 
@@ -82,8 +94,7 @@ impl Service {
         people.change(|known| {
             let ids: Vec<Uuid> = known.sessions_of(id).iter().map(|row| row.session.id).collect();
             known.end(&ids);
-            known.by_email.remove(&row.user.email);
-            known.users.remove(&id);
+            known.forget_user(id);
         });
         self.note("user_deleted", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
         Ok(())
@@ -91,8 +102,14 @@ impl Service {
 }
 
 impl People {
+    /// Whom the provider that is set means by a subject.
+    fn identity(&self, subject: SsoSubject) -> Result<SsoIdentity> {
+        let sso = self.sso.as_ref().ok_or_else(|| Error::Conflict("there is no single sign-on: `oidc.issuer` is not set".to_owned()))?;
+        Ok(SsoIdentity { issuer: sso.issuer().to_owned(), subject })
+    }
+
     /// Refuses to take away the last who can manage people. The caller holds `changing`.
-    fn not_the_last(&self, user: &User) -> Result<()> {
+    pub(super) fn not_the_last(&self, user: &User) -> Result<()> {
         let others =
             |known: &super::Known| known.users.values().any(|person| person.row.user.id != user.id && person.row.user.administers());
         if user.administers() && !self.known(others) {
