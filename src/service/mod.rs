@@ -18,6 +18,7 @@ use crate::domain::{Entry, Finding, Kind, Name, Network, Principal, Revision, Sn
 
 mod apply;
 mod audit;
+mod audit_sight;
 mod authorize;
 mod batch;
 mod change_sets;

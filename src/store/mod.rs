@@ -27,7 +27,7 @@ mod revisions;
 mod sessions;
 mod tokens;
 
-pub use audit::{AuditFilter, AuditRecord};
+pub use audit::{AuditFilter, AuditReach, AuditRecord, VhostThen};
 pub use change_sets::{NewChangeSet, StagedRow};
 pub use commit::{Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
 pub(crate) use deployments::SAID;

@@ -219,6 +219,11 @@ impl People {
         })
     }
 
+    /// Since when there is this person.
+    pub fn since(&self, id: Uuid) -> Option<OffsetDateTime> {
+        self.known(|known| known.users.get(&id).map(|person| person.row.user.created_at))
+    }
+
     /// Label keys by which somebody's scope is said.
     pub fn labels(&self) -> BTreeSet<LabelKey> {
         self.known(|known| known.users.values().flat_map(|person| person.grant.labels().cloned().collect::<Vec<_>>()).collect())
