@@ -12,5 +12,5 @@ pub use access::{Claims, Jwks};
 pub use keys::{KeySet, SigningKey};
 pub use limiter::Limiter;
 pub use password::Passwords;
-pub use seal::{Keyring, Sealed};
+pub use seal::{KeyId, Keyring, Sealed};
 pub use secret::Text;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::doors::{audit_log, doors};
+use super::doors::{audit_log, doors, sealing};
 use super::failure::Failure;
 use super::printer::{Printer, Tone};
 use super::{compose, programs};
@@ -133,6 +133,7 @@ async fn database(checks: &mut Checks, settings: &Settings) {
         }
     }
     audit_log(checks, &store).await;
+    sealing(checks, settings, &store).await;
     store.close().await;
 }
 

@@ -6,7 +6,10 @@ use std::path::Path;
 use x509_parser::pem::Pem;
 
 use super::doctor::Checks;
+use super::keys::advice;
+use super::people;
 use crate::config::Settings;
+use crate::service::{self, KeyState, SealingKey};
 use crate::store::Store;
 use crate::telemetry::clock;
 
@@ -97,6 +100,30 @@ pub async fn audit_log(checks: &mut Checks, store: &Store) {
         checks.warn("audit log", "the database role owns it, and so can take its triggers away", advice);
     } else {
         checks.ok("audit log", "append-only for this database role");
+    }
+}
+
+/// Under which keys secrets are sealed, and which of them can go.
+pub async fn sealing(checks: &mut Checks, settings: &Settings, store: &Store) {
+    let name = "sealed secrets";
+    // What is wrong with the file is said of the file.
+    let Ok(Some(ring)) = people::ring(settings) else { return };
+    let Ok(keys) = service::sealing_keys(store, &ring).await else {
+        return checks.warn(name, "they cannot be looked at", "`guard-proxy migrate` makes their tables");
+    };
+    let of = |state: KeyState| keys.iter().filter(move |key| key.state == state);
+    let missing: i64 = of(KeyState::Missing).map(SealingKey::count).sum();
+    let old: i64 = of(KeyState::Old).map(SealingKey::count).sum();
+    let advice = advice(&keys, false).join("; ");
+    if missing > 0 {
+        let ids: Vec<&str> = of(KeyState::Missing).map(|key| key.id.as_str()).collect();
+        checks.fail(name, format!("{missing} are sealed under keys that are missing: {}", ids.join(", ")), advice);
+    } else if old > 0 {
+        checks.warn(name, format!("{old} are still sealed under older keys"), advice);
+    } else if of(KeyState::Old).next().is_some() {
+        checks.warn(name, "all are sealed under the newest key, and older ones are in the settings", advice);
+    } else {
+        checks.ok(name, "all are sealed under the one key of the settings");
     }
 }
 

@@ -23,9 +23,8 @@ pub fn api_options(settings: &Settings) -> ApiOptions {
 /// Reads the keys that seal secrets; makes some where none are named and none are there.
 pub fn options(settings: &Settings) -> Result<PeopleOptions, Failure> {
     let auth = &settings.auth;
-    let ring = match &auth.key_file {
-        None if !auth.key.is_empty() => auth.ring().map_err(|what| Failure::user(format!("`auth.key`: {what}")))?,
-        Some(file) => read(file)?,
+    let ring = match ring(settings)? {
+        Some(ring) => ring,
         None => {
             let file = settings.node.state_dir.join("auth.key");
             make(&file)?;
@@ -34,6 +33,23 @@ pub fn options(settings: &Settings) -> Result<PeopleOptions, Failure> {
     };
     let (idle, longest) = (time::Duration::hours(auth.session_idle_hours.into()), time::Duration::days(auth.session_days.into()));
     Ok(PeopleOptions { ring: Some(ring), idle, longest })
+}
+
+/// The keys of the settings; None where none are named and none were made yet.
+pub fn ring(settings: &Settings) -> Result<Option<Keyring>, Failure> {
+    let auth = &settings.auth;
+    match &auth.key_file {
+        None if !auth.key.is_empty() => auth.ring().map(Some).map_err(|what| Failure::user(format!("`auth.key`: {what}"))),
+        Some(file) => read(file).map(Some),
+        None => {
+            let file = settings.node.state_dir.join("auth.key");
+            if file.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+                Ok(None)
+            } else {
+                read(&file).map(Some)
+            }
+        }
+    }
 }
 
 fn read(file: &Path) -> Result<Keyring, Failure> {

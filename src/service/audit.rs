@@ -44,7 +44,7 @@ pub struct Stranger<'a> {
     pub address: Option<std::net::IpAddr>,
 }
 
-fn row(author: String, caller: Option<&Caller>, stranger: &Stranger<'_>, event: AuditEvent, at: OffsetDateTime) -> AuditRow {
+pub(super) fn row(author: String, caller: Option<&Caller>, stranger: &Stranger<'_>, event: AuditEvent, at: OffsetDateTime) -> AuditRow {
     let json = |value: Option<Value>| {
         value.map(|mut value| {
             mask(&mut value);

@@ -59,6 +59,7 @@ pub use entries::MOST as MOST_ENTRIES;
 pub use judge::Engines;
 pub use object::Spec;
 pub use parse::{merge, resource, typed};
+pub use people::{KeyState, Resealed, SealingKey, reseal_here, sealing_keys};
 pub use people::{Link, Me, NewUser, PeopleOptions, SignIn, SignedIn, TotpBegun, TotpConfirmed, UserPatch, Visitor, admin_link};
 pub use rollback::RolledBack;
 use start::{Inner, Shared};

@@ -202,7 +202,7 @@ impl Service {
     }
 }
 
-async fn take_lead(store: &Store) -> Result<Lead> {
+pub(super) async fn take_lead(store: &Store) -> Result<Lead> {
     let until = tokio::time::Instant::now() + TAKE_LEAD;
     loop {
         if let Some(lead) = store.take_lead().await? {

@@ -24,6 +24,7 @@ mod load;
 mod people;
 mod proofs;
 mod revisions;
+mod seals;
 mod sessions;
 mod tokens;
 
@@ -35,6 +36,7 @@ pub use lead::Lead;
 pub use load::Loaded;
 pub use people::{SetupLink, UserRow};
 pub use revisions::RevisionFilter;
+pub use seals::{SealedCount, SealedIn, SealedRow};
 pub use sessions::SessionRow;
 pub use tokens::TokenRow;
 

@@ -78,6 +78,8 @@ fn asked(operation: &str) -> Option<(Action, Subject, Option<Value>)> {
         "create_token" => (Create, Token, Some(json!({"name": "x"}))),
         "revoke_token" => (Delete, Token, None),
         "list_audit" | "verify_audit" | "get_audit_row" => (Read, Audit, None),
+        "list_sealing_keys" => (Read, Setting, None),
+        "reseal_secrets" => (Update, Setting, None),
         "list_users" | "get_user" => (Read, User, None),
 
         "create_user" => (Create, User, Some(json!({"email": "new@example.com", "roles": [{"role": "viewer"}]}))),

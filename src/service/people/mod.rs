@@ -19,12 +19,14 @@ use crate::domain::{Email, Grant, Principal, Role, RoleBinding, Title, User};
 use crate::store::{self, SessionRow, Store, UserRow};
 use crate::telemetry::clock::Clock;
 
+mod seals;
 mod second_factor;
 mod sessions;
 mod setup;
 mod sign_in;
 mod users;
 
+pub use seals::{KeyState, Resealed, SealingKey, reseal_here, sealing_keys};
 pub use second_factor::{TotpBegun, TotpConfirmed};
 pub use setup::{Link, admin_link};
 
@@ -178,6 +180,7 @@ impl People {
     pub async fn load(store: &Store, options: PeopleOptions, now: OffsetDateTime) -> Result<Self> {
         let PeopleOptions { ring, idle, longest } = options;
         let ring = ring.map_or_else(Keyring::random, Ok)?;
+        seals::tell_missing(store, &ring).await?;
         let mut known = Known::default();
         store.users().await?.into_iter().for_each(|row| known.put_user(row));
         store.sessions(now).await?.into_iter().for_each(|row| known.put_session(row));

@@ -31,6 +31,7 @@ mod plans;
 mod scope_properties;
 mod scope_reads;
 mod scopes;
+mod seals;
 mod take_back;
 mod writes;
 
