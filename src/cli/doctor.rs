@@ -11,6 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::doors::{audit_log, doors, sealing};
 use super::failure::Failure;
 use super::printer::{Printer, Tone};
+use super::secret_files::secret_files;
 use super::{compose, programs};
 use crate::config::Settings;
 use crate::dataplane::EngineStatus;
@@ -22,9 +23,10 @@ pub struct Arguments {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// From good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Status {
+pub(super) enum Status {
     Ok,
     Warn,
     Fail,
@@ -63,11 +65,12 @@ const TESTED_HAPROXY: [(u32, u32); 2] = [(2, 6), (2, 8)];
 pub async fn run(settings: Settings, file: Option<PathBuf>, arguments: Arguments, printer: &Printer) -> Result<(), Failure> {
     let mut checks = Checks::default();
     match &file {
-        Some(file) => settings_file(&mut checks, &settings, file),
-        None => checks.ok("settings", "no file; defaults and environment"),
+        Some(file) => checks.ok("settings file", file.display().to_string()),
+        None => checks.ok("settings file", "no file; defaults and environment"),
     }
     database(&mut checks, &settings).await;
     doors(&mut checks, &settings);
+    secret_files(&mut checks, &settings, file.as_deref(), std::env::home_dir().as_deref());
     folders(&mut checks, &settings);
     let judges = haproxy(&mut checks, &settings).await;
     guard_spoa(&mut checks, &settings).await;
@@ -102,17 +105,6 @@ fn table(checks: &Checks, printer: &Printer) {
         if let Some(advice) = &check.advice {
             printer.line(format!("      {:width$}  {}", "", printer.tone(Tone::Faint, advice)));
         }
-    }
-}
-
-fn settings_file(checks: &mut Checks, settings: &Settings, file: &Path) {
-    let open = file.metadata().is_ok_and(|meta| meta.mode() & 0o077 != 0);
-    let secret = settings.database.url.reveal().split('@').next().is_some_and(|login| login.matches(':').count() > 1);
-    if open && secret {
-        let detail = format!("{} has a password, and others may read it", file.display());
-        checks.warn("settings", detail, format!("chmod 600 {}", file.display()));
-    } else {
-        checks.ok("settings", file.display().to_string());
     }
 }
 

@@ -1,6 +1,5 @@
 //! What `doctor` says of how the API and its log are kept: listeners, certificates, files with secrets, the database role.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use x509_parser::pem::Pem;
@@ -8,6 +7,7 @@ use x509_parser::pem::Pem;
 use super::doctor::Checks;
 use super::keys::advice;
 use super::people;
+use crate::auth::Keyring;
 use crate::config::Settings;
 use crate::service::{self, KeyState, SealingKey};
 use crate::store::Store;
@@ -57,23 +57,6 @@ pub fn doors(checks: &mut Checks, settings: &Settings) {
             Ok(_) => checks.ok("API certificate", certificate.display().to_string()),
         }
     }
-    for (name, path) in [("API key", &api.tls_key), ("token file", &api.admin_token_file)] {
-        if let Some(path) = path {
-            secret(checks, name, path);
-        }
-    }
-}
-
-/// A file that nobody else should read.
-fn secret(checks: &mut Checks, name: &'static str, path: &Path) {
-    match path.metadata() {
-        Err(error) => checks.fail(name, format!("{}: {error}", path.display()), "guard-proxy must be able to read it"),
-        Ok(meta) if meta.mode() & 0o077 != 0 => {
-            let detail = format!("{} has mode {:o}: others may read it", path.display(), meta.mode() & 0o777);
-            checks.warn(name, detail, format!("chmod 600 {}", path.display()));
-        }
-        Ok(_) => checks.ok(name, path.display().to_string()),
-    }
 }
 
 /// When the first certificate of a file ends, in Unix seconds.
@@ -107,7 +90,9 @@ pub async fn audit_log(checks: &mut Checks, store: &Store) {
 pub async fn sealing(checks: &mut Checks, settings: &Settings, store: &Store) {
     let name = "sealed secrets";
     // What is wrong with the file is said of the file.
-    let Ok(Some(ring)) = people::ring(settings) else { return };
+    let Ok(ring) = people::ring(settings) else { return };
+    // Without any, all are missing.
+    let Ok(ring) = ring.map_or_else(Keyring::random, Ok) else { return };
     let Ok(keys) = service::sealing_keys(store, &ring).await else {
         return checks.warn(name, "they cannot be looked at", "`guard-proxy migrate` makes their tables");
     };

@@ -22,6 +22,7 @@ mod printer;
 mod programs;
 mod remote;
 mod rollback;
+mod secret_files;
 mod serve;
 mod status;
 mod token;
