@@ -18,6 +18,7 @@ use crate::render::{Bundle, RenderedRuleSet};
 use crate::store::{Store, StoreSettings};
 
 mod audit;
+mod audit_migration;
 mod audit_scopes;
 mod auth;
 mod change_sets;
