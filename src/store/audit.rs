@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::lead::within;
-use super::{Lead, Store, failed, inconsistent};
+use super::{Lead, Store, failed};
+use crate::domain::Revision;
 use crate::domain::audit::{AuditFault, AuditPlace, AuditRow, AuditVerdict, NOTHING, Walk};
 use crate::domain::error::Result;
-use crate::domain::{Revision, Vhost};
 
 /// Rows that one statement reads of the chain.
 const STEP: i64 = 1000;
@@ -96,13 +96,6 @@ pub struct AuditReach {
     pub principal: Option<Uuid>,
     /// Their address, and since when it is theirs: rows about people have no more than that.
     pub person: Option<(String, OffsetDateTime)>,
-}
-
-/// A vhost, and the revisions `[from, to)` that it was so in.
-pub struct VhostThen {
-    pub from: Revision,
-    pub to: Option<Revision>,
-    pub vhost: Vhost,
 }
 
 struct Row {
@@ -303,24 +296,6 @@ impl Store {
         .await
         .map_err(failed("reading the audit log"))?;
         Ok(rows.into_iter().map(Row::record).collect())
-    }
-
-    /// The vhosts that had one of these names in them at a revision of `from..=to`: all that used a policy or list of the name, maybe more.
-    pub async fn vhosts_naming(&self, names: &[String], from: Revision, to: Revision) -> Result<Vec<VhostThen>> {
-        let context = "reading who used what";
-        let rows = sqlx::query!(
-            r#"select v.from_revision, v.to_revision, v.spec::text as "spec!" from object_versions v join objects o on o.id = v.object_id
-               where o.kind = 'vhost' and v.from_revision <= $3 and (v.to_revision is null or v.to_revision > $2)
-                 and exists (select from unnest($1::text[]) as n (name) where strpos(v.spec::text, '"' || n.name || '"') > 0)"#,
-            names,
-            from,
-            to
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed(context))?;
-        let read = |text: &str| serde_json::from_str(text).map_err(|error| inconsistent("object_versions", "of a vhost", error));
-        rows.into_iter().map(|row| Ok(VhostThen { from: row.from_revision, to: row.to_revision, vhost: read(&row.spec)? })).collect()
     }
 
     /// The hash of a row; that before the first for 0.

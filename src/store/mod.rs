@@ -28,10 +28,11 @@ mod seals;
 mod sessions;
 mod tokens;
 
-pub use audit::{AuditFilter, AuditReach, AuditRecord, VhostThen};
+pub use audit::{AuditFilter, AuditReach, AuditRecord};
 pub use change_sets::{NewChangeSet, StagedRow};
 pub use commit::{Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
 pub(crate) use deployments::SAID;
+pub use history::VhostThen;
 pub use lead::Lead;
 pub use load::Loaded;
 pub use people::{SetupLink, UserRow};

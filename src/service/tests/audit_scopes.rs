@@ -204,6 +204,9 @@ async fn theirs(house: &House, who: &Caller, row: &AuditRecord) -> bool {
     before && (row.action == "delete" || sees_at(house, who, row, revision).await)
 }
 
+/// What a filter lets through, said once more.
+type Lets = Box<dyn Fn(&AuditRecord) -> bool>;
+
 fn ids(rows: &[AuditRecord]) -> Vec<i64> {
     rows.iter().map(|row| row.id).collect()
 }
@@ -270,7 +273,7 @@ async fn nobody_is_shown_a_row_of_anothers_whatever_they_ask(_: sqlx::postgres::
         }
 
         // A filter gives what it lets through of what they see, and nothing else: whatever is in the other rows.
-        let mut filters: Vec<(AuditFilter, Box<dyn Fn(&AuditRecord) -> bool>)> = Vec::new();
+        let mut filters: Vec<(AuditFilter, Lets)> = Vec::new();
         for row in all.iter().step_by(5) {
             let one = row.clone();
             filters.push((
