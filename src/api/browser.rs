@@ -3,20 +3,19 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, HeaderValue,
-    ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_SECURITY_POLICY, COOKIE, HeaderName, HeaderValue, ORIGIN,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, Method, StatusCode};
 
 use super::codes::Code;
+use super::origin::own_page;
 use super::problem::Problem;
 
 /// Swagger UI sets styles in its markup; it runs no scripts but its own, and talks to us alone.
 const DOCS_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
                         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const CSP: &str = "default-src 'none'; frame-ancestors 'none'";
-
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Headers of every answer. HSTS only where it came by TLS: a browser believes it nowhere else.
 pub fn dress(headers: &mut HeaderMap, docs: bool, secure: bool) {
@@ -91,30 +90,13 @@ impl Origins {
     }
 }
 
-/// Refuses what another site has a browser send with our cookie: by `Sec-Fetch-Site`, and by `Origin` where a browser is too old for it. What
-/// has an `Authorization` header was not sent by a form or a link, and what has neither header not by a browser.
+/// Refuses what another site has a browser send with our cookie; see [`own_page`]. What has an `Authorization` header was not sent by a form or a
+/// link.
 pub fn no_other_site(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    if method.is_safe() || !headers.contains_key(COOKIE) || headers.contains_key(AUTHORIZATION) {
+    if method.is_safe() || !headers.contains_key(COOKIE) || headers.contains_key(AUTHORIZATION) || own_page(headers) {
         return Ok(());
     }
-    let one = |name: &HeaderName| -> Option<Option<&str>> {
-        let mut all = headers.get_all(name).iter();
-        let first = all.next()?;
-        // Two of them, or what is no text, is nobody's.
-        Some(if all.next().is_some() { None } else { first.to_str().ok() })
-    };
-    let own = match one(&FETCH_SITE) {
-        Some(site) => matches!(site, Some("same-origin" | "none")),
-        None => match one(&ORIGIN) {
-            None => true,
-            Some(origin) => {
-                let of_origin = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-                let host = one(&HOST).flatten();
-                of_origin.zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
-            }
-        },
-    };
-    if own { Ok(()) } else { Err(Problem::new(Code::CrossSite, "another site sent this with your cookie; nothing was done")) }
+    Err(Problem::new(Code::CrossSite, "another site sent this with your cookie; nothing was done"))
 }
 
 #[cfg(test)]
@@ -133,10 +115,9 @@ mod tests {
             no_other_site(&Method::POST, &headers(&all)).is_ok()
         };
         assert!(post(&[("sec-fetch-site", "same-origin")]));
-        assert!(post(&[("sec-fetch-site", "none")]));
         assert!(post(&[("origin", "https://guard.example:8443")]), "an old browser");
         assert!(post(&[]), "no browser");
-        for site in ["cross-site", "same-site", "", "same-origin, none"] {
+        for site in ["cross-site", "same-site", "none", "", "same-origin, none"] {
             assert!(!post(&[("sec-fetch-site", site), ("origin", "https://guard.example:8443")]), "{site}");
         }
         for origin in ["https://evil.example", "https://guard.example", "https://guard.example:8443.evil.example", "null", ""] {

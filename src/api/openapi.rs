@@ -38,6 +38,7 @@ pub fn base() -> OpenApi {
         ("access", "Who may do what: roles, tokens."),
         ("auth", "Signing in, sessions, passwords and authenticators of whoever asks."),
         ("users", "People who may sign in; for administrators."),
+        ("keys", "Keys that seal secrets in the database, and changing them."),
         ("audit", "Who did what, when: a chain that shows what was changed in it."),
         ("operation", "Health, metrics, this document."),
     ];

@@ -33,18 +33,30 @@ pub fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Network]) ->
     Some(client)
 }
 
-/// Refuses what a browser sends for a page of another site. What is no browser says nothing of it, and has no cookies of anybody's.
-pub fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
-    let refused = || Problem::new(Code::CrossSite, "a page of another site made a browser send this");
-    let mut sites = headers.get_all(SITE).iter();
-    if let Some(site) = sites.next() {
-        return if site == "same-origin" && sites.next().is_none() { Ok(()) } else { Err(refused()) };
+/// Whether a page of our own made a browser send this, or no browser did: by `Sec-Fetch-Site`, and by `Origin` against `Host` where a browser is
+/// too old for it. The one judge of it. What somebody typed or opened from elsewhere (`none`) is no page of ours: our pages' requests that change
+/// something are always `same-origin`. What is no browser says nothing, and has no cookies of anybody's.
+pub fn own_page(headers: &HeaderMap) -> bool {
+    let one = |name: &HeaderName| -> Option<Option<&str>> {
+        let mut all = headers.get_all(name).iter();
+        let first = all.next()?;
+        // Two of them, or what is no text, is nobody's.
+        Some(if all.next().is_some() { None } else { first.to_str().ok() })
+    };
+    match (one(&SITE), one(&ORIGIN)) {
+        (Some(site), _) => site == Some("same-origin"),
+        (None, None) => true,
+        (None, Some(origin)) => {
+            let of_origin = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+            let host = one(&HOST).flatten().filter(|host| !host.is_empty());
+            of_origin.zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
+        }
     }
-    let mut origins = headers.get_all(ORIGIN).iter();
-    let Some(origin) = origins.next() else { return Ok(()) };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let own = origin.to_str().ok().and_then(|origin| origin.split_once("://")).is_some_and(|(_, of)| of.eq_ignore_ascii_case(host));
-    if own && !host.is_empty() && origins.next().is_none() { Ok(()) } else { Err(refused()) }
+}
+
+/// Refuses what another site has a browser send, with a cookie or without: a sign-in is somebody's, too.
+pub fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
+    if own_page(headers) { Ok(()) } else { Err(Problem::new(Code::CrossSite, "a page of another site made a browser send this")) }
 }
 
 /// Whether a browser goes to a page here, whoever's link it was: not for a picture, a frame or a script of another site. What is no browser says
@@ -59,7 +71,11 @@ mod tests {
     use super::*;
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (HeaderName::from_static(name), http::HeaderValue::from_static(value))).collect()
+        let mut all = HeaderMap::new();
+        for (name, value) in lines {
+            all.append(HeaderName::from_static(name), http::HeaderValue::from_static(value));
+        }
+        all
     }
 
     #[test]
@@ -95,6 +111,7 @@ mod tests {
         for good in [
             &[][..],
             &[("sec-fetch-site", "same-origin"), ("origin", "https://guard.example")],
+            &[("host", "Guard.example"), ("origin", "https://guard.EXAMPLE")],
             &[("host", "guard.example:8443"), ("origin", "https://guard.example:8443")],
         ] {
             assert!(same_site(&headers(good)).is_ok(), "{good:?}");
@@ -103,6 +120,13 @@ mod tests {
             &[("sec-fetch-site", "cross-site")][..],
             &[("sec-fetch-site", "same-site")],
             &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "")],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")],
+            &[("sec-fetch-site", "same-origin, none")],
+            &[("host", "guard.example"), ("origin", "https://guard.example"), ("origin", "https://guard.example")],
+            &[("host", "guard.example"), ("host", "guard.example"), ("origin", "https://guard.example")],
+            &[("host", ""), ("origin", "https://")],
+            &[("host", "guard.example"), ("origin", "")],
             &[("sec-fetch-site", "cross-site"), ("host", "guard.example"), ("origin", "https://guard.example")],
             &[("host", "guard.example"), ("origin", "https://evil.example")],
             &[("host", "guard.example"), ("origin", "https://guard.example.evil.example")],
@@ -110,6 +134,20 @@ mod tests {
             &[("origin", "https://guard.example")],
         ] {
             assert!(same_site(&headers(bad)).is_err(), "{bad:?}");
+        }
+    }
+
+    /// What is asked of every request with a cookie is asked by the same judge.
+    #[test]
+    fn both_ways_to_ask_agree() {
+        let sites = [None, Some("same-origin"), Some("same-site"), Some("cross-site"), Some("none"), Some("")];
+        let origins = [None, Some("https://guard.example"), Some("https://evil.example"), Some("null"), Some("")];
+        for (site, origin) in sites.iter().flat_map(|site| origins.iter().map(move |origin| (*site, *origin))) {
+            let lines = [Some(("host", "guard.example")), Some(("cookie", "a=b")), site.map(|site| ("sec-fetch-site", site))];
+            let lines: Vec<_> = lines.into_iter().chain([origin.map(|origin| ("origin", origin))]).flatten().collect();
+            let headers = headers(&lines);
+            let of_all = crate::api::browser::no_other_site(&http::Method::POST, &headers).is_ok();
+            assert_eq!(of_all, same_site(&headers).is_ok(), "{lines:?}");
         }
     }
 }

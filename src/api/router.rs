@@ -43,6 +43,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .merge(v1::totp::routes())
         .merge(v1::sessions::routes())
         .merge(v1::users::routes())
+        .merge(v1::keys::routes())
         .merge(stream::routes())
         .merge(health::routes())
         .routes(routes!(document))

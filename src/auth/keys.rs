@@ -39,7 +39,8 @@ impl SigningKey {
     }
 }
 
-fn about(kid: &str) -> String {
+/// What the private part is sealed for.
+pub fn about(kid: &str) -> String {
     format!("signing-key/{kid}")
 }
 

@@ -15,5 +15,5 @@ pub use keys::{KeySet, SigningKey};
 pub use limiter::Limiter;
 pub use oidc::{Begun, Brought, Identified, OidcFault, OidcOptions, Provider, ReturnTo};
 pub use password::Passwords;
-pub use seal::{Keyring, Sealed};
+pub use seal::{KeyId, Keyring, Sealed};
 pub use secret::Text;

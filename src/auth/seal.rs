@@ -4,7 +4,7 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
 use sha2::{Digest as _, Sha256};
 
 use super::secret::random;
@@ -18,8 +18,35 @@ pub const SEALED: &str = "sealed:";
 
 const ID_LEN: usize = 8;
 
+/// Tells a key from others, and nothing else of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyId([u8; ID_LEN]);
+
+impl KeyId {
+    /// Of the key by which something is sealed. Of what is too short to be sealed there is none.
+    pub fn of(sealed: &[u8]) -> Option<Self> {
+        sealed.first_chunk().map(|id| Self(*id))
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({self})")
+    }
+}
+
 struct Key {
-    id: [u8; ID_LEN],
+    id: KeyId,
     key: LessSafeKey,
 }
 
@@ -64,7 +91,22 @@ impl Keyring {
         key.key
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut body)
             .map_err(|_| Error::internal("sealing a secret"))?;
-        Ok([&key.id[..], &nonce, &body].concat())
+        Ok([key.id.bytes(), &nonce, &body].concat())
+    }
+
+    /// The same under the newest key.
+    pub fn reseal(&self, about: &str, sealed: &[u8]) -> Result<Sealed> {
+        self.seal(about, &self.open(about, sealed)?)
+    }
+
+    /// The newest first: the first one seals.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.0.iter().map(|key| key.id)
+    }
+
+    /// Whether it has the key by which something is sealed.
+    pub fn knows(&self, sealed: &[u8]) -> bool {
+        KeyId::of(sealed).is_some_and(|id| self.ids().any(|known| known == id))
     }
 
     /// The same as a text, for files of settings.
@@ -82,10 +124,14 @@ impl Keyring {
     }
 
     pub fn open(&self, about: &str, sealed: &[u8]) -> Result<Vec<u8>> {
-        let refused = || Error::internal(format!("the secret `{about}` does not open: is its key still in the key file?"));
+        let refused = || {
+            let key = KeyId::of(sealed).map(|id| id.to_string()).unwrap_or_default();
+            let why = if self.knows(sealed) { "it was changed" } else { "`auth.key_file` has not its key" };
+            Error::internal(format!("the secret `{about}` does not open with key {key}: {why}"))
+        };
         let (id, rest) = sealed.split_at_checked(ID_LEN).ok_or_else(refused)?;
         let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or_else(refused)?;
-        let key = self.0.iter().find(|key| key.id == id).ok_or_else(refused)?;
+        let key = self.0.iter().find(|key| key.id.bytes() == id).ok_or_else(refused)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| refused())?;
         let mut body = body.to_vec();
         let plain = key.key.open_in_place(nonce, Aad::from(about.as_bytes()), &mut body).map_err(|_| refused())?;
@@ -98,7 +144,7 @@ fn key(bytes: &[u8; 32]) -> Result<Key> {
     let digest = Sha256::new().chain_update(b"guard-proxy key id").chain_update(bytes).finalize();
     let mut id = [0; ID_LEN];
     id.copy_from_slice(&digest[..ID_LEN]);
-    Ok(Key { id, key: LessSafeKey::new(unbound) })
+    Ok(Key { id: KeyId(id), key: LessSafeKey::new(unbound) })
 }
 
 #[cfg(test)]
@@ -115,6 +161,10 @@ mod tests {
         let rotated = Keyring::parse(&format!("# newest first\n{new}{old}")).unwrap();
         assert_eq!(rotated.open("totp/1", &sealed).unwrap(), b"seed");
         assert!(before.open("totp/1", &rotated.seal("totp/1", b"x").unwrap()).is_err(), "the newest key seals");
+        let again = rotated.reseal("totp/1", &sealed).unwrap();
+        assert_eq!(Keyring::parse(&new).unwrap().open("totp/1", &again).unwrap(), b"seed");
+        assert_eq!((KeyId::of(&again), KeyId::of(&sealed)), (rotated.ids().next(), rotated.ids().nth(1)));
+        assert!(rotated.reseal("totp/2", &sealed).is_err() && before.reseal("totp/1", &again).is_err());
         assert!(before.open("totp/2", &sealed).is_err(), "another's row");
         for cut in 0..sealed.len() {
             let mut changed = sealed.clone();

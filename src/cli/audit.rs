@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::printer::{Printer, Tone};
 use super::words::text::{count, one_line, time};
 use crate::config::Settings;
-use crate::domain::audit::{AuditPlace, AuditVerdict};
+use crate::domain::audit::{AuditFault, AuditPlace, AuditVerdict};
 
 /// Rows that one request looks at.
 const AT_A_TIME: i64 = 100_000;
@@ -204,6 +204,10 @@ fn said(verdict: &AuditVerdict, printer: &Printer) {
         None => {
             printer.line(format!("{rows} checked: the audit log is {}", printer.tone(Tone::Good, "what was written")));
             printer.line(format!("Keep this outside of the database, for --after: {}:{}", verdict.last.id, verdict.last.hash));
+        }
+        Some(broken) if broken.fault == AuditFault::Place => {
+            let wrong = printer.tone(Tone::Bad, "wrong");
+            printer.line(format!("{}: the place of --after is {wrong}, or the log was written anew", one_line(&broken.detail)));
         }
         Some(broken) => {
             printer.line(format!(

@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::doors::{audit_log, doors};
+use super::doors::{audit_log, doors, sealing};
 use super::failure::Failure;
 use super::printer::{Printer, Tone};
+use super::secret_files::secret_files;
 use super::{compose, programs};
 use crate::config::Settings;
 use crate::dataplane::EngineStatus;
@@ -22,9 +23,10 @@ pub struct Arguments {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// From good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Status {
+pub(super) enum Status {
     Ok,
     Warn,
     Fail,
@@ -63,11 +65,12 @@ const TESTED_HAPROXY: [(u32, u32); 2] = [(2, 6), (2, 8)];
 pub async fn run(settings: Settings, file: Option<PathBuf>, arguments: Arguments, printer: &Printer) -> Result<(), Failure> {
     let mut checks = Checks::default();
     match &file {
-        Some(file) => settings_file(&mut checks, &settings, file),
-        None => checks.ok("settings", "no file; defaults and environment"),
+        Some(file) => checks.ok("settings file", file.display().to_string()),
+        None => checks.ok("settings file", "no file; defaults and environment"),
     }
     database(&mut checks, &settings).await;
     doors(&mut checks, &settings);
+    secret_files(&mut checks, &settings, file.as_deref(), std::env::home_dir().as_deref());
     folders(&mut checks, &settings);
     let judges = haproxy(&mut checks, &settings).await;
     guard_spoa(&mut checks, &settings).await;
@@ -105,18 +108,6 @@ fn table(checks: &Checks, printer: &Printer) {
     }
 }
 
-fn settings_file(checks: &mut Checks, settings: &Settings, file: &Path) {
-    let open = file.metadata().is_ok_and(|meta| meta.mode() & 0o077 != 0);
-    let password = settings.database.url.reveal().split('@').next().is_some_and(|login| login.matches(':').count() > 1);
-    let client = settings.oidc.client_secret.reveal();
-    if open && (password || (!client.is_empty() && !client.starts_with(crate::auth::seal::SEALED))) {
-        let detail = format!("{} has a secret, and others may read it", file.display());
-        checks.warn("settings", detail, format!("chmod 600 {}", file.display()));
-    } else {
-        checks.ok("settings", file.display().to_string());
-    }
-}
-
 async fn database(checks: &mut Checks, settings: &Settings) {
     let store = match compose::connect(settings).await {
         Ok(store) => store,
@@ -134,6 +125,7 @@ async fn database(checks: &mut Checks, settings: &Settings) {
         }
     }
     audit_log(checks, &store).await;
+    sealing(checks, settings, &store).await;
     store.close().await;
 }
 

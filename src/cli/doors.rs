@@ -1,12 +1,15 @@
 //! What `doctor` says of how the API and its log are kept: listeners, certificates, files with secrets, the database role.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use x509_parser::pem::Pem;
 
 use super::doctor::Checks;
+use super::keys::advice;
+use super::people;
+use crate::auth::Keyring;
 use crate::config::Settings;
+use crate::service::{self, KeyState, SealingKey};
 use crate::store::Store;
 use crate::telemetry::clock;
 
@@ -54,11 +57,6 @@ pub fn doors(checks: &mut Checks, settings: &Settings) {
             Ok(_) => checks.ok("API certificate", certificate.display().to_string()),
         }
     }
-    for (name, path) in [("API key", &api.tls_key), ("token file", &api.admin_token_file)] {
-        if let Some(path) = path {
-            secret(checks, name, path);
-        }
-    }
     if !settings.oidc.issuer.is_empty() {
         sso(checks, settings);
     }
@@ -97,21 +95,6 @@ fn sso(checks: &mut Checks, settings: &Settings) {
     if good {
         checks.ok(name, format!("{}, {} groups have roles", oidc.issuer, oidc.roles.len()));
     }
-    if let Some(path) = &oidc.client_secret_file {
-        secret(checks, "client secret", path);
-    }
-}
-
-/// A file that nobody else should read.
-fn secret(checks: &mut Checks, name: &'static str, path: &Path) {
-    match path.metadata() {
-        Err(error) => checks.fail(name, format!("{}: {error}", path.display()), "guard-proxy must be able to read it"),
-        Ok(meta) if meta.mode() & 0o077 != 0 => {
-            let detail = format!("{} has mode {:o}: others may read it", path.display(), meta.mode() & 0o777);
-            checks.warn(name, detail, format!("chmod 600 {}", path.display()));
-        }
-        Ok(_) => checks.ok(name, path.display().to_string()),
-    }
 }
 
 /// When the first certificate of a file ends, in Unix seconds.
@@ -138,6 +121,32 @@ pub async fn audit_log(checks: &mut Checks, store: &Store) {
         checks.warn("audit log", "the database role owns it, and so can take its triggers away", advice);
     } else {
         checks.ok("audit log", "append-only for this database role");
+    }
+}
+
+/// Under which keys secrets are sealed, and which of them can go.
+pub async fn sealing(checks: &mut Checks, settings: &Settings, store: &Store) {
+    let name = "sealed secrets";
+    // What is wrong with the file is said of the file.
+    let Ok(ring) = people::ring(settings) else { return };
+    // Without any, all are missing.
+    let Ok(ring) = ring.map_or_else(Keyring::random, Ok) else { return };
+    let Ok(keys) = service::sealing_keys(store, &ring).await else {
+        return checks.warn(name, "they cannot be looked at", "`guard-proxy migrate` makes their tables");
+    };
+    let of = |state: KeyState| keys.iter().filter(move |key| key.state == state);
+    let missing: i64 = of(KeyState::Missing).map(SealingKey::count).sum();
+    let old: i64 = of(KeyState::Old).map(SealingKey::count).sum();
+    let advice = advice(&keys, false).join("; ");
+    if missing > 0 {
+        let ids: Vec<&str> = of(KeyState::Missing).map(|key| key.id.as_str()).collect();
+        checks.fail(name, format!("{missing} are sealed under keys that are missing: {}", ids.join(", ")), advice);
+    } else if old > 0 {
+        checks.warn(name, format!("{old} are still sealed under older keys"), advice);
+    } else if of(KeyState::Old).next().is_some() {
+        checks.warn(name, "all are sealed under the newest key, and older ones are in the settings", advice);
+    } else {
+        checks.ok(name, "all are sealed under the one key of the settings");
     }
 }
 

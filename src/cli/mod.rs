@@ -13,6 +13,7 @@ mod doctor;
 mod doors;
 mod export;
 mod failure;
+mod keys;
 mod migrate;
 mod mode_override;
 mod openapi;
@@ -23,6 +24,7 @@ mod programs;
 mod remote;
 mod rollback;
 mod seal;
+mod secret_files;
 mod serve;
 mod status;
 mod token;
@@ -85,6 +87,8 @@ enum Command {
     User(user::Arguments),
     /// Show the audit log, and check that nobody changed it
     Audit(audit::Arguments),
+    /// Keys that seal secrets in the database, and changing them
+    Keys(keys::Arguments),
     /// Show what is live and what is not; exit code 1 where something is behind, refused or unproven
     Status(status::Arguments),
     /// Make, list and revoke tokens for pipelines
@@ -110,6 +114,7 @@ impl Command {
             Self::ModeOverride(arguments) => Some(&mut arguments.connection),
             Self::User(arguments) => Some(arguments.command.connection()?),
             Self::Audit(arguments) => arguments.connection(),
+            Self::Keys(arguments) => Some(arguments.connection()?),
             _ => return None,
         })
     }
@@ -169,6 +174,10 @@ fn run(cli: Cli, environment: Vec<(String, String)>, printer: &Printer) -> Resul
         Command::Audit(arguments) => {
             let settings = arguments.local().then(|| settings(cli.config)).transpose()?.map(|loaded| loaded.settings);
             on_runtime(audit::run(arguments, settings, printer))
+        }
+        Command::Keys(mut arguments) => {
+            let settings = arguments.local().then(|| settings(cli.config)).transpose()?.map(|loaded| loaded.settings);
+            on_runtime(keys::run(arguments, settings, printer))
         }
         Command::Serve(arguments) => done(on_runtime(serve::run(settings(cli.config)?.settings, arguments, printer))),
         Command::Seal => done(seal::run(&settings(cli.config)?.settings, printer)),

@@ -23,23 +23,19 @@ pub fn api_options(settings: &Settings) -> ApiOptions {
     }
 }
 
-/// Reads the keys that seal secrets; makes some where none are named and none are there.
-pub fn ring(settings: &Settings) -> Result<Keyring, Failure> {
-    let auth = &settings.auth;
-    match &auth.key_file {
-        None if !auth.key.is_empty() => auth.ring().map_err(|what| Failure::user(format!("`auth.key`: {what}"))),
-        Some(file) => read(file),
-        None => {
-            let file = settings.node.state_dir.join("auth.key");
-            make(&file)?;
-            read(&file)
-        }
+/// The keys of the settings; makes some where none are named and none are there.
+pub fn made_ring(settings: &Settings) -> Result<Keyring, Failure> {
+    if let Some(ring) = ring(settings)? {
+        return Ok(ring);
     }
+    let file = settings.node.state_dir.join("auth.key");
+    make(&file)?;
+    read(&file)
 }
 
 pub fn options(settings: &Settings) -> Result<PeopleOptions, Failure> {
     let auth = &settings.auth;
-    let ring = ring(settings)?;
+    let ring = made_ring(settings)?;
     let sso = if settings.oidc.issuer.is_empty() { None } else { Some(sso(settings, &ring)?) };
     let (idle, longest) = (time::Duration::hours(auth.session_idle_hours.into()), time::Duration::days(auth.session_days.into()));
     Ok(PeopleOptions { ring: Some(ring), idle, longest, sso })
@@ -73,6 +69,23 @@ fn sso(settings: &Settings, ring: &Keyring) -> Result<SsoOptions, Failure> {
         link_verified_email: oidc.link_verified_email,
         longest: time::Duration::hours(oidc.session_hours.into()),
     })
+}
+
+/// The keys of the settings; None where none are named and none were made yet.
+pub fn ring(settings: &Settings) -> Result<Option<Keyring>, Failure> {
+    let auth = &settings.auth;
+    match &auth.key_file {
+        None if !auth.key.is_empty() => auth.ring().map(Some).map_err(|what| Failure::user(format!("`auth.key`: {what}"))),
+        Some(file) => read(file).map(Some),
+        None => {
+            let file = settings.node.state_dir.join("auth.key");
+            if file.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+                Ok(None)
+            } else {
+                read(&file).map(Some)
+            }
+        }
+    }
 }
 
 fn read(file: &Path) -> Result<Keyring, Failure> {
@@ -120,7 +133,7 @@ mod tests {
             Some(options.client_secret.map(|secret| secret.reveal().to_owned()).unwrap_or_default())
         };
         assert_eq!(secret(&settings).unwrap(), "", "a public client");
-        let sealed = ring(&settings).unwrap().seal_text(CLIENT_SECRET, "hunter2").unwrap();
+        let sealed = made_ring(&settings).unwrap().seal_text(CLIENT_SECRET, "hunter2").unwrap();
         for text in ["hunter2", &sealed] {
             settings.oidc.client_secret = crate::config::Secret::new(text);
             assert_eq!(secret(&settings).unwrap(), "hunter2");

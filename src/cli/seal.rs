@@ -18,7 +18,7 @@ pub fn run(settings: &Settings, printer: &Printer) -> Result<(), Failure> {
     if secret.is_empty() || secret.contains(char::is_control) {
         return Err(Failure::user("standard input has no secret on one line").hint("guard-proxy seal <secret-file"));
     }
-    let sealed = people::ring(settings)?.seal_text(people::CLIENT_SECRET, secret).map_err(anyhow::Error::new)?;
+    let sealed = people::made_ring(settings)?.seal_text(people::CLIENT_SECRET, secret).map_err(anyhow::Error::new)?;
     printer.note("For `oidc.client_secret`; good as long as its key is:");
     printer.line(sealed);
     Ok(())

@@ -95,7 +95,7 @@ pub fn compile(snapshot: &Snapshot, _node: &NodeSettings, now: OffsetDateTime) -
         }));
         redirects.extend(built.redirects);
         treatments.insert(name, Treatment::new(&policy.spec, &built.ruleset.name));
-        rulesets::add(&mut rulesets, built.ruleset);
+        problems.extend(rulesets::add(&mut rulesets, built.ruleset));
     }
 
     let lists: BTreeMap<u32, &ListState> = snapshot.ip_lists.values().map(|list| (list.list.number, list.as_ref())).collect();

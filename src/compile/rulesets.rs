@@ -139,11 +139,20 @@ pub fn ruleset_of(policy: &Policy, now: OffsetDateTime) -> Result<RuleSet, Vec<F
 }
 
 /// Adds a policy's rule set to those there are, or its name to the one it shares.
-pub(super) fn add(rulesets: &mut BTreeMap<String, RuleSet>, ruleset: RuleSet) {
+///
+/// Two that are not the same and have one name are somebody's work, who has looked for them: the second is told as a problem, so that nothing
+/// is brought to a node.
+pub(super) fn add(rulesets: &mut BTreeMap<String, RuleSet>, ruleset: RuleSet) -> Option<FieldError> {
     match rulesets.get_mut(&ruleset.name) {
+        Some(shared) if shared.source != ruleset.source => {
+            let policy = ruleset.policies.first().map(Name::as_str).unwrap_or_default();
+            let detail = "its rules have the fingerprint of others: change something in them".to_owned();
+            return Some(FieldError::new(format!("/policies/{policy}"), "same_fingerprint", detail));
+        }
         Some(shared) => shared.policies.extend(ruleset.policies),
         None => {
             rulesets.insert(ruleset.name.clone(), ruleset);
         }
     }
+    None
 }

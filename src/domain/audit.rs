@@ -115,6 +115,8 @@ pub enum AuditFault {
     Truncated,
     /// The newest row is not the one that the head names.
     Head,
+    /// The row to begin behind is none of this log: the place given is wrong, or the log was written anew.
+    Place,
 }
 
 /// The first row that is wrong.

@@ -215,9 +215,10 @@ mod tests {
     fn what_shows_everything_needs_a_grant_for_everything() {
         let scoped = grant(json!({"roles": [{"role": "admin", "scope": {"vhosts": ["a"]}}]}));
         assert!(scoped.may(Action::Delete, Subject::Vhost) && !scoped.everywhere(Action::Read, Subject::Vhost));
-        for subject in [Subject::Token, Subject::User, Subject::File, Subject::Metrics, Subject::Audit] {
+        for subject in [Subject::Token, Subject::User, Subject::File, Subject::Metrics, Subject::Session] {
             assert!(!scoped.may(Action::Read, subject) && Grant::admin().may(Action::Read, subject), "{subject:?}");
         }
+        assert!(scoped.may(Action::Read, Subject::Audit) && !scoped.everywhere(Action::Read, Subject::Audit), "some of it");
         let odd = grant(json!({"permits": [{"actions": ["delete"], "kinds": ["revision"]}]}));
         assert!(!odd.may(Action::Delete, Subject::Revision), "nobody may");
     }

@@ -95,7 +95,7 @@ matrix! {
     Token "token"             global Admin  Admin    none     Admin    "Tokens for pipelines.",
     User "user"               global Admin  Admin    Admin    Admin    "People.",
     Session "session"         global Admin  none     none     Admin    "Sessions of others; everybody has their own.",
-    Audit "audit"             global Admin  none     none     none     "The audit log.",
+    Audit "audit"             scoped Admin  none     none     none     "The audit log; to verify its chain wants the role everywhere.",
     Setting "setting"         global Admin  none     Admin    none     "Settings.",
 }
 

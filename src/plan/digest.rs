@@ -37,6 +37,17 @@ pub fn digest(of: &Outcome) -> String {
         }
     }
     out.pairs("vhost", &changes.vhosts);
+    // Of what a protected vhost is to use nobody else may have changed anything since it was looked at, also what it does not use yet.
+    for vhost in changes.vhosts.iter().filter_map(|pair| pair.after).filter(|vhost| vhost.protected) {
+        for (pointer, name) in vhost.policies() {
+            out.object("uses", &pointer, name, &json(of.after.policies.get(name).map(|policy| &policy.spec)));
+        }
+        for (pointer, name) in vhost.access.references() {
+            let list = of.after.ip_lists.get(name);
+            out.object("uses", &pointer, name, &json(list.map(|list| &list.list.spec)));
+            list.iter().flat_map(|list| list.entries.values()).for_each(|entry| out.add("has", &json(Some(entry))));
+        }
+    }
     if let Some((before, after)) = of.bundles {
         affected::all(before, after).iter().for_each(|name| out.add("affected", name));
         lanes(before, after).iter().for_each(|lane| out.add("lane", &json(Some(lane))));

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::build::{Built, Failure, build};
 use super::record::{Quiet, Recorder};
 use super::seams::{Engines, Journal};
-use super::{Live, Reconciler};
+use super::{Live, Reconciler, with};
 use crate::dataplane::{Outcome, Progress as _};
 use crate::domain::deployment::{Deployment, DeploymentState};
 use crate::domain::error::Result;
-use crate::domain::{Revision, Snapshot};
+use crate::domain::{ModeOverrides, Revision, Snapshot};
 use crate::render::{Bundle, templates_digest};
 
 impl<J: Journal, E: Engines> Reconciler<J, E> {
@@ -76,6 +77,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
 
     /// So that the engines can be started at all.
     async fn first_release(&self, head: &Arc<Snapshot>) {
+        let head = &with(head, &self.journal.watch_mode_overrides().borrow());
         let built = build(head, self.engines.settings(), self.journal.now(), None).await;
         let Ok(bundle) = built.bundle else { return };
         if let Err(error) = self.engines.keep_release(&bundle).await {
@@ -83,8 +85,32 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
         }
     }
 
+    /// What is live, with the emergency modes of now. No deployment: nothing was decided about any revision.
+    pub(super) async fn keep_up(&mut self, overrides: &Arc<ModeOverrides>) {
+        self.kept_up = Some(Instant::now());
+        let Some(revision) = self.live.as_ref().map(|live| live.revision).or(self.last_good) else { return };
+        let snapshot = match self.journal.snapshot_at(revision).await {
+            Ok(snapshot) => with(&snapshot, overrides),
+            Err(error) => return tracing::error!(%error, revision, "reconcile.emergency: what is live cannot be read"),
+        };
+        let previous = self.live.as_ref().map(|live| live.bundle.clone());
+        let built = build(&snapshot, self.engines.settings(), self.journal.now(), previous.clone()).await;
+        let Ok(bundle) = built.bundle else { return };
+        let report = self.engines.apply(&bundle, previous.as_ref(), &Quiet).await;
+        match report.outcome {
+            Outcome::Live => {
+                tracing::warn!(revision, "reconcile.emergency: what is live follows its emergency modes, the head does not");
+                self.live = Some(Live { revision, bundle, overrides: Arc::clone(overrides), next_expiry: built.next_expiry });
+            }
+            Outcome::Refused { said, .. } | Outcome::Retry { said } => tracing::error!(revision, said, "reconcile.emergency: not yet"),
+        }
+        if let Err(error) = self.journal.save_proofs(report.proofs).await {
+            tracing::warn!(%error, "reconcile.proofs: not stored");
+        }
+    }
+
     async fn go_back(&mut self, revision: Revision) -> Result<()> {
-        let snapshot = self.journal.snapshot_at(revision).await?;
+        let snapshot = with(&self.journal.snapshot_at(revision).await?, &self.journal.watch_mode_overrides().borrow());
         let built = build(&snapshot, self.engines.settings(), self.journal.now(), None).await;
         let Ok(bundle) = built.bundle else { return Ok(()) };
         match self.engines.apply(&bundle, None, &Quiet).await.outcome {

@@ -102,6 +102,8 @@ struct Reconciler<J, E> {
     backoff: Duration,
     /// Not before then, unless there is a new head.
     not_before: Option<Instant>,
+    /// When what is live was last brought up to its emergency modes without the head, in vain or not.
+    kept_up: Option<Instant>,
     /// The head that the backoff is about.
     tried: Revision,
     watch: watch::Watch,
@@ -120,6 +122,7 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             retrying: None,
             backoff: FIRST_BACKOFF,
             not_before: None,
+            kept_up: None,
             tried: -1,
             watch: watch::Watch::default(),
         }
@@ -138,6 +141,8 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             let trying = self.wanted(&head) && self.may_try(&head);
             if trying {
                 self.bring(&head).await;
+            } else if self.outlived(&head) {
+                self.keep_up(&head.overrides).await;
             }
             // However much is written and whatever is tried again, what is live is looked after. It limits itself.
             self.look_after().await;
@@ -164,6 +169,18 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
             None => true,
             Some(live) if live.overrides != head.overrides => true,
             Some(live) => live.revision != head.revision || live.next_expiry.is_some_and(|at| at <= self.journal.now()),
+        }
+    }
+
+    /// Whether emergency modes moved, or something expired, while the head cannot be brought: what is live follows without it.
+    fn outlived(&self, head: &Snapshot) -> bool {
+        if self.kept_up.is_some_and(|at| at.elapsed() < self.period) {
+            return false;
+        }
+        match &self.live {
+            Some(live) if live.revision == head.revision && self.refused != Some(head.revision) => false,
+            Some(live) => live.overrides != head.overrides || live.next_expiry.is_some_and(|at| at <= self.journal.now()),
+            None => self.refused == Some(head.revision) && self.last_good.is_some() && !head.overrides.is_empty(),
         }
     }
 

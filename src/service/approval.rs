@@ -84,6 +84,7 @@ impl Service {
         }
         let between = |change: &Change| Staged::between(change.kind, &change.name, change.before.as_ref(), change.after.as_ref());
         let staged: Vec<Staged> = changes.iter().map(between).collect();
+        self.still_there(caller)?;
         let digest = self.plan_digest(caller, &warrant, &head, &Work::Staged(staged.clone())).await?;
         if let Some(twin) = self.twin(caller, &digest, None).await? {
             return Ok(twin);
@@ -101,15 +102,18 @@ impl Service {
 
     /// A change set of the caller's was to be committed, and must wait. Where an equal one of theirs waits already, or is approved, that is
     /// given back, and this one is discarded: a pipeline that runs again asks for the same thing.
-    pub(super) async fn submit(&self, caller: &Caller, view: &View, protected: &BTreeSet<Name>) -> Result<ChangeSet> {
+    pub(super) async fn submit(&self, caller: &Caller, view: &View, protected: &BTreeSet<Name>, message: &str) -> Result<ChangeSet> {
+        self.still_there(caller)?;
         let warrant = self.warrant(caller, purpose(&view.change_set));
         let digest = self.plan_digest(caller, &warrant, &self.head(), &Work::Staged(view.staged.clone())).await?;
         let waits = |approval: &Approval| approval.plan_digest == digest && approval.decision.is_none();
-        if view.change_set.state == ChangeSetState::AwaitingApproval && view.change_set.approval.as_ref().is_some_and(waits) {
+        let same = message == view.change_set.message;
+        if same && view.change_set.state == ChangeSetState::AwaitingApproval && view.change_set.approval.as_ref().is_some_and(waits) {
             return Ok(view.change_set.clone());
         }
         let twin = self.twin(caller, &digest, Some(view.change_set.id)).await?;
         let mut change_set = view.change_set.clone();
+        message.clone_into(&mut change_set.message);
         if twin.is_some() {
             change_set.state = ChangeSetState::Discarded;
         } else {
@@ -133,18 +137,26 @@ impl Service {
         let (head, work) = (self.head(), Work::Staged(view.staged.clone()));
         let warrant = self.warrant(caller, purpose(&view.change_set));
         let now = micros(self.now());
-        {
+        let made = {
             let fresh = provisional(&head);
-            warrant.make(&work, &head, Next { revision: head.revision + 1, now, fresh: &fresh }).map_err(plan::unmade)?;
-        }
+            warrant.make(&work, &head, Next { revision: head.revision + 1, now, fresh: &fresh }).map_err(plan::unmade)?
+        };
+        let protected = if let Made::Changed(changes) = &made { touched(&head, changes) } else { BTreeSet::new() };
         let mut change_set = view.change_set.clone();
         change_set.state = ChangeSetState::AwaitingApproval;
         if let Some(approval) = &mut change_set.approval {
             approval.plan_digest = self.plan_digest(caller, &warrant, &head, &work).await?;
             (approval.requested_at, approval.decision) = (now, None);
+            approval.vhosts = AffectedVhosts::of(&protected).names;
         }
         self.audit(caller, event("change_set.lapsed", &change_set, "")).await?;
         self.save(change_set, &[], &[], false).await
+    }
+
+    /// Who made a token is known while it is there: what a token that is gone began does not wait for anybody.
+    fn still_there(&self, caller: &Caller) -> Result<()> {
+        let token = matches!(caller.principal, Principal::Token { .. });
+        if !token || self.still(caller) { Ok(()) } else { Err(Error::Unauthenticated) }
     }
 
     fn wait_for_approval(&self, caller: &Caller, change_set: &mut ChangeSet, protected: &BTreeSet<Name>, plan_digest: String) {
@@ -181,10 +193,17 @@ impl Service {
         if self.reviews_all(caller) {
             return Ok(true);
         }
-        let view = self.load_view(change_set.clone()).await?;
-        match self.may_stage(caller, &view, &view.staged) {
+        let view = match self.load_view(change_set.clone()).await {
+            // Too old to be looked at, and to be committed.
+            Err(Error::Gone(_)) => return Ok(false),
+            view => view?,
+        };
+        // As it was, and as it is: what has left their scope since is not theirs to look at.
+        let targets = || view.staged.iter().map(|one| (one.kind, &one.name));
+        let today = self.warrant(caller, Purpose::Edit).touch(&self.head(), targets());
+        match today.and_then(|()| self.may_stage(caller, &view, &view.staged)) {
             Ok(()) => Ok(true),
-            Err(Error::Forbidden | Error::NotFound { .. } | Error::Invalid(_)) => Ok(false),
+            Err(Error::Forbidden | Error::NotFound { .. } | Error::Invalid(_) | Error::Gone(_)) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -202,11 +221,16 @@ impl Service {
             before = Some(last.id);
             for change_set in page {
                 if out.len() < limit && self.may_review(caller, &change_set).await? {
-                    out.push(change_set);
+                    out.push(self.change_set_for(caller, change_set));
                 }
             }
         }
         Ok(out)
+    }
+
+    /// Whether the owner of a change set is somebody who is there.
+    fn may_still_write(&self, owner: &str) -> bool {
+        Uuid::parse_str(owner).is_ok_and(|id| self.token_is_there(id) || self.inner.people.is_there(id))
     }
 
     /// What a reviewer decides about, if they may.
@@ -237,6 +261,11 @@ impl Service {
         check_message("/reason", reason)?;
         let _turn = self.inner.views.turn(id).await;
         let view = self.under_review(caller, id).await?;
+        if !self.may_still_write(&view.change_set.owner) {
+            let words =
+                "whoever wrote it may sign in no more, or their token is gone: look at it twice, and reject it or write it yourself";
+            return Err(Error::Conflict(words.to_owned()));
+        }
         let warrant = self.warrant(caller, Purpose::Edit);
         let digest = self.plan_digest(caller, &warrant, &self.head(), &Work::Staged(view.staged.clone())).await?;
         if digest != plan_digest {
@@ -244,7 +273,7 @@ impl Service {
         }
         let change_set = self.decide(caller, &view, Some(digest), reason).await?;
         if !commit {
-            return Ok(Batched::Staged(Box::new(change_set)));
+            return Ok(Batched::Staged(Box::new(self.change_set_for(caller, change_set))));
         }
         let view = self.load_view(change_set).await?;
         self.commit_view(caller, &view, None, None).await.map(Box::new).map(Batched::Committed)
@@ -255,7 +284,8 @@ impl Service {
         check_message("/reason", reason)?;
         let _turn = self.inner.views.turn(id).await;
         let view = self.under_review(caller, id).await?;
-        self.decide(caller, &view, None, reason).await
+        let change_set = self.decide(caller, &view, None, reason).await?;
+        Ok(self.change_set_for(caller, change_set))
     }
 
     /// `yes`: the digest of the plan that is approved.

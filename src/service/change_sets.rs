@@ -101,13 +101,17 @@ impl Service {
 
     /// One's own, or one that awaits approval and that one may say yes to.
     pub async fn change_set(&self, caller: &Caller, id: Uuid) -> Result<ChangeSet> {
+        Ok(self.change_set_for(caller, self.found_change_set(caller, id).await?))
+    }
+
+    /// The same as it is stored: what goes out of here is veiled, what is stored again is not.
+    pub(super) async fn found_change_set(&self, caller: &Caller, id: Uuid) -> Result<ChangeSet> {
         self.authorize(&caller.principal, Action::Read, "change_set", None)?;
         let mut found = self.inner.store.change_set(&caller.principal.identity(), id).await?;
         if found.is_none() {
             found = self.change_set_to_review(caller, id).await?;
         }
-        let found = found.ok_or_else(|| Error::NotFound { kind: "change set", name: id.to_string() })?;
-        Ok(self.change_set_for(caller, found))
+        found.ok_or_else(|| Error::NotFound { kind: "change set", name: id.to_string() })
     }
 
     /// Gives it another message.
@@ -118,14 +122,14 @@ impl Service {
         let mut change_set = self.writable(caller, id).await?;
         message.clone_into(&mut change_set.message);
         change_set.edited();
-        self.save(change_set, &[], &[], false).await
+        Ok(self.change_set_for(caller, self.save(change_set, &[], &[], false).await?))
     }
 
     /// Ends it; what it staged stays readable through its diff for a while, and is never committed.
     pub async fn discard_change_set(&self, caller: &Caller, id: Uuid) -> Result<()> {
         let _turn = self.inner.views.turn(id).await;
         self.may_end(caller, id, Action::Delete).await?;
-        let mut change_set = self.change_set(caller, id).await?;
+        let mut change_set = self.found_change_set(caller, id).await?;
         own(caller, &change_set)?;
         match change_set.state {
             ChangeSetState::Discarded => return Ok(()),
@@ -177,7 +181,7 @@ impl Service {
         })
         .await
         .map_err(Error::internal)??;
-        Ok(self.stage_objects(caller, &view, staged, false).await?.change_set.clone())
+        Ok(self.change_set_for(caller, self.stage_objects(caller, &view, staged, false).await?.change_set.clone()))
     }
 
     /// Brings what is staged onto the newest revision. A refused one is open again with that.
@@ -204,7 +208,7 @@ impl Service {
         let staged: Vec<Staged> = changes.into_iter().map(between).collect();
         let change_set = ChangeSet { base: head.revision, state: ChangeSetState::Open, ..view.change_set.clone() };
         let view = View::new(change_set, head, staged, BTreeMap::new(), None);
-        Ok(self.stage_objects(caller, &view, view.staged.clone(), true).await?.change_set.clone())
+        Ok(self.change_set_for(caller, self.stage_objects(caller, &view, view.staged.clone(), true).await?.change_set.clone()))
     }
 
     /// Makes it one revision, if it still fits onto the newest state and the engines agree. With `plan_digest`: only if what would happen is
@@ -272,7 +276,7 @@ impl Service {
         let (done, findings) = match self.commit(caller, work, about, expected).await {
             Ok(done) => done,
             Err(Unmade::Unapproved(protected)) => {
-                return Err(Error::AwaitingApproval(Box::new(self.submit(caller, view, &protected).await?)));
+                return Err(Error::AwaitingApproval(Box::new(self.submit(caller, view, &protected, message).await?)));
             }
             Err(Unmade::Error(Error::PlanChanged)) if approval.is_some() => {
                 return Err(Error::AwaitingApproval(Box::new(self.lapse(caller, view).await?)));
@@ -354,7 +358,7 @@ impl Service {
     }
 
     async fn writable(&self, caller: &Caller, id: Uuid) -> Result<ChangeSet> {
-        let change_set = self.change_set(caller, id).await?;
+        let change_set = self.found_change_set(caller, id).await?;
         own(caller, &change_set)?;
         writable(&change_set)?;
         Ok(change_set)

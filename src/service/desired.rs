@@ -55,7 +55,7 @@ impl Service {
         })
         .await
         .map_err(Error::internal)??;
-        Ok(self.stage_objects(caller, &view, staged, true).await?.change_set.clone())
+        Ok(self.change_set_for(caller, self.stage_objects(caller, &view, staged, true).await?.change_set.clone()))
     }
 }
 

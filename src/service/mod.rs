@@ -19,6 +19,7 @@ use crate::domain::{Entry, Finding, Kind, Name, Network, Principal, Revision, Sn
 mod apply;
 mod approval;
 mod audit;
+mod audit_sight;
 mod authorize;
 mod batch;
 mod change_sets;
@@ -60,6 +61,7 @@ pub use entries::MOST as MOST_ENTRIES;
 pub use judge::Engines;
 pub use object::Spec;
 pub use parse::{merge, resource, typed};
+pub use people::{KeyState, Resealed, SealingKey, reseal_here, sealing_keys};
 pub use people::{
     Link, Me, NewUser, PeopleOptions, SignIn, SignedIn, SsoFault, SsoOptions, TotpBegun, TotpConfirmed, UserPatch, Visitor, admin_link,
 };

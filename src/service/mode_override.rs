@@ -45,12 +45,14 @@ impl Service {
 
     /// A vhost in another mode until then. In the audit log before it is in force.
     pub async fn put_mode_override(&self, caller: &Caller, vhost: &Name, new: NewModeOverride) -> Result<ModeOverride> {
+        let _turn = self.inner.emergency.lock().await;
+        let new = NewModeOverride { until: micros(new.until), ..new };
         let held = self.overridden(caller, vhost, Action::Update)?;
         let now = micros(self.now());
         new.check(now)?;
         let author = super::rows::author(caller);
         let NewModeOverride { mode, until, reason } = new;
-        let one = ModeOverride { vhost: vhost.clone(), vhost_id: held.id, mode, until: micros(until), reason, author, created_at: now };
+        let one = ModeOverride { vhost: vhost.clone(), vhost_id: held.id, mode, until, reason, author, created_at: now };
         let before = self.mode_override_in_force(&held);
         self.audit(caller, event("mode_override.set", &one, before.as_ref())).await?;
         self.inner.store.put_mode_override(&one).await?;
@@ -62,6 +64,7 @@ impl Service {
 
     /// Ends it at once.
     pub async fn delete_mode_override(&self, caller: &Caller, vhost: &Name) -> Result<()> {
+        let _turn = self.inner.emergency.lock().await;
         let held = self.overridden(caller, vhost, Action::Delete)?;
         let one = self.mode_override_in_force(&held).ok_or_else(|| absent(vhost))?;
         self.audit(caller, event("mode_override.ended", &one, None)).await?;

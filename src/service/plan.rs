@@ -46,8 +46,9 @@ struct Foreseen {
     conflicts: Vec<Conflict>,
     findings: Vec<Finding>,
     engines: Vec<EngineVerdict>,
-    /// Protected vhosts that it touches.
+    /// Protected vhosts that it touches, as far as the caller may know; and whether there are any.
     protected: BTreeSet<Name>,
+    approval: bool,
 }
 
 impl Service {
@@ -57,7 +58,7 @@ impl Service {
         let view = self.view_of(caller, id).await?;
         writable(&view.change_set)?;
         let work = Work::Staged(view.staged.clone());
-        self.plan_work(caller, &work, PlanSource::ChangeSet { id }).await
+        self.plan_work(caller, &work, approval::purpose(&view.change_set), PlanSource::ChangeSet { id }).await
     }
 
     /// What going back to a revision would do; with `objects`, those alone.
@@ -65,7 +66,7 @@ impl Service {
         self.authorize(&caller.principal, Action::Create, "plan", None)?;
         let staged = self.staged_rollback(caller, &self.head(), revision, objects).await?;
         let objects = objects.iter().map(ToString::to_string).collect();
-        self.plan_work(caller, &Work::Staged(staged), PlanSource::Rollback { revision, objects }).await
+        self.plan_work(caller, &Work::Staged(staged), Purpose::Rollback, PlanSource::Rollback { revision, objects }).await
     }
 
     /// What a revision did to the one before it. No engine is asked: they were, then.
@@ -79,7 +80,14 @@ impl Service {
         let (before, after) = (self.snapshot_at(caller, revision - 1).await?, self.snapshot_at(caller, revision).await?);
         let now = entries::micros(self.now());
         let effects = self.effects(caller, before, after, Vec::new(), now).await?;
-        let foreseen = Foreseen { effects, conflicts: Vec::new(), findings: Vec::new(), engines: Vec::new(), protected: BTreeSet::new() };
+        let foreseen = Foreseen {
+            effects,
+            conflicts: Vec::new(),
+            findings: Vec::new(),
+            engines: Vec::new(),
+            protected: BTreeSet::new(),
+            approval: false,
+        };
         self.keep_plan(caller, PlanSource::Revision { revision }, foreseen, self.head().revision, now).await
     }
 
@@ -146,14 +154,19 @@ impl Service {
         Ok(staged)
     }
 
-    async fn plan_work(&self, caller: &Caller, work: &Work, source: PlanSource) -> Result<Plan> {
+    async fn plan_work(&self, caller: &Caller, work: &Work, purpose: Purpose, source: PlanSource) -> Result<Plan> {
         let (head, now) = (self.head(), entries::micros(self.now()));
-        let rollback = matches!(source, PlanSource::Rollback { .. });
-        let warrant = self.warrant(caller, if rollback { Purpose::Rollback } else { Purpose::Edit });
+        let warrant = self.warrant(caller, purpose);
         let mut foreseen = self.foresee(caller, &warrant, &head, work, now).await?;
         if !caller.principal.grant().is_none_or(|grant| grant.may(Action::Read, Subject::File)) {
             // Lines around a change are other sites'.
             foreseen.effects.files.clear();
+        }
+        if !self.sees_all(caller) {
+            let seen = self.head_for(caller);
+            let hidden = foreseen.protected.iter().any(|name| !seen.vhosts.contains_key(name));
+            foreseen.protected.retain(|name| seen.vhosts.contains_key(name));
+            foreseen.approval |= hidden;
         }
         self.keep_plan(caller, source, foreseen, head.revision, now).await
     }
@@ -209,7 +222,7 @@ impl Service {
         // What could not be compiled was stored by an older version: it is told, and refuses.
         errors.append(&mut effects.errors);
         effects.errors = errors;
-        Ok(Foreseen { effects, conflicts, findings, engines, protected })
+        Ok(Foreseen { effects, conflicts, findings, engines, approval: !protected.is_empty(), protected })
     }
 
     async fn effects(
@@ -248,7 +261,7 @@ impl Service {
         head: Revision,
         created_at: OffsetDateTime,
     ) -> Result<Plan> {
-        let Foreseen { effects, conflicts, findings, engines, protected } = foreseen;
+        let Foreseen { effects, conflicts, findings, engines, protected, approval } = foreseen;
         let Effects { digest, diff, files, vhosts, lanes, cost, risk, errors } = effects;
         let id = self.inner.shared.id(created_at);
         let author = super::rows::author(caller);
@@ -269,7 +282,7 @@ impl Service {
             lanes,
             cost,
             risk,
-            approval: ApprovalNeeded { required: !protected.is_empty(), vhosts: AffectedVhosts::of(&protected) },
+            approval: ApprovalNeeded { required: approval, vhosts: AffectedVhosts::of(&protected) },
         };
         let document = serde_json::to_string(&plan).map_err(Error::internal)?;
         self.inner.store.create_plan(id, &caller.principal.identity(), created_at, &document, KEPT).await?;

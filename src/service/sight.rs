@@ -53,12 +53,13 @@ impl Service {
     }
 }
 
+/// Of the audit log a right of its own shows all three kinds.
 fn subjects(part: Option<Subject>) -> [(Kind, Subject); 3] {
-    [Kind::Vhost, Kind::Policy, Kind::IpList]
-        .map(|kind| (kind, part.filter(|part| Subject::parts(kind).contains(part)).unwrap_or_else(|| Subject::from(kind))))
+    let of = |kind| part.filter(|part| *part == Subject::Audit || Subject::parts(kind).contains(part));
+    [Kind::Vhost, Kind::Policy, Kind::IpList].map(|kind| (kind, of(kind).unwrap_or_else(|| Subject::from(kind))))
 }
 
-fn sees_all(grant: &Grant, part: Option<Subject>) -> bool {
+pub(super) fn sees_all(grant: &Grant, part: Option<Subject>) -> bool {
     subjects(part).iter().all(|(_, subject)| grant.everywhere(Action::Read, *subject))
 }
 
@@ -76,17 +77,19 @@ impl Eye<'_> {
 /// Which of the shared objects are used, and whether by a vhost that is seen.
 type Used<'a> = BTreeMap<&'a Name, bool>;
 
-struct Seen<'a> {
+/// What is seen of a state: the one rule for states and for the audit log.
+pub(super) struct Seen<'a> {
     eyes: [Eye<'a>; 3],
     policies: Used<'a>,
     lists: Used<'a>,
 }
 
 impl<'a> Seen<'a> {
-    fn new(grant: &'a Grant, part: Option<Subject>, snapshot: &'a Snapshot) -> Self {
+    /// Of all vhosts there are, or of all that use the shared objects that will be asked for.
+    pub(super) fn new(grant: &'a Grant, part: Option<Subject>, vhosts: impl Iterator<Item = &'a Vhost>) -> Self {
         let eyes = subjects(part).map(|(_, subject)| Eye { scopes: grant.scopes(Action::Read, subject).collect() });
         let (mut policies, mut lists) = (Used::new(), Used::new());
-        for vhost in snapshot.vhosts.values().map(|vhost| &vhost.spec) {
+        for vhost in vhosts {
             let covered = eyes[1].covers(vhost);
             vhost.policies().for_each(|(_, name)| *policies.entry(name).or_default() |= covered);
             let covered = eyes[2].covers(vhost);
@@ -95,22 +98,27 @@ impl<'a> Seen<'a> {
         Self { eyes, policies, lists }
     }
 
-    fn vhost(&self, vhost: &Vhost) -> bool {
+    pub(super) fn vhost(&self, vhost: &Vhost) -> bool {
         self.eyes[0].covers(vhost)
     }
 
-    fn policy(&self, name: &Name) -> bool {
+    pub(super) fn policy(&self, name: &Name) -> bool {
         !self.eyes[1].scopes.is_empty() && self.policies.get(name).copied().unwrap_or(true)
     }
 
-    fn list(&self, name: &Name) -> bool {
+    pub(super) fn list(&self, name: &Name) -> bool {
         !self.eyes[2].scopes.is_empty() && self.lists.get(name).copied().unwrap_or(true)
     }
 }
 
+/// The vhosts of a state.
+pub(super) fn vhosts(snapshot: &Snapshot) -> impl Iterator<Item = &Vhost> {
+    snapshot.vhosts.values().map(|vhost| &vhost.spec)
+}
+
 fn cut(grant: &Grant, part: Option<Subject>, snapshot: &Arc<Snapshot>, head: &Arc<Snapshot>) -> Snapshot {
-    let then = Seen::new(grant, part, snapshot);
-    let now = (!Arc::ptr_eq(snapshot, head)).then(|| Seen::new(grant, part, head));
+    let then = Seen::new(grant, part, vhosts(snapshot));
+    let now = (!Arc::ptr_eq(snapshot, head)).then(|| Seen::new(grant, part, vhosts(head)));
     let mut seen = Snapshot::default();
     seen.revision = snapshot.revision;
     for (name, vhost) in &snapshot.vhosts {

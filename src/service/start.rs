@@ -96,6 +96,8 @@ pub(super) struct Inner {
     pub proofs: RwLock<HashMap<Name, Arc<Proof>>>,
     pub engine_status: ArcSwap<EngineStatus>,
     pub views: Views,
+    /// Whose turn it is to change emergency modes: what the database has and what is in force are the same.
+    pub emergency: tokio::sync::Mutex<()>,
     tasks: TaskTracker,
     /// Ends the tasks when the last clone of the service goes.
     stop: DropGuard,
@@ -190,6 +192,7 @@ impl Service {
             proofs: RwLock::new(proofs),
             engine_status: ArcSwap::default(),
             views: Views::default(),
+            emergency: tokio::sync::Mutex::default(),
             tasks,
             stop: stop.drop_guard(),
         };
@@ -206,7 +209,7 @@ impl Service {
     }
 }
 
-async fn take_lead(store: &Store) -> Result<Lead> {
+pub(super) async fn take_lead(store: &Store) -> Result<Lead> {
     let until = tokio::time::Instant::now() + TAKE_LEAD;
     loop {
         if let Some(lead) = store.take_lead().await? {

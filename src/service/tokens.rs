@@ -174,6 +174,10 @@ impl Service {
         }
     }
 
+    pub(super) fn token_is_there(&self, id: Uuid) -> bool {
+        self.inner.tokens.load().by_id(id).is_some()
+    }
+
     /// All tokens, by name; never their texts.
     pub fn tokens(&self, caller: &Caller) -> Result<Vec<TokenInfo>> {
         self.authorize(&caller.principal, Action::Read, "token", None)?;

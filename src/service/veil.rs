@@ -58,6 +58,10 @@ impl Service {
                 refusal.said = String::new();
             }
         }
+        if let Some(approval) = change_set.approval.as_mut().filter(|_| !self.sees_all(caller)) {
+            let seen = self.head_for(caller);
+            approval.vhosts.retain(|name| seen.vhosts.contains_key(name));
+        }
         change_set
     }
 

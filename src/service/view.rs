@@ -178,7 +178,7 @@ impl Service {
 
     /// What its owner sees through a change set, or who is asked to say yes to it.
     pub(super) async fn view_of(&self, caller: &Caller, id: Uuid) -> Result<Arc<View>> {
-        let change_set = self.change_set(caller, id).await?;
+        let change_set = self.found_change_set(caller, id).await?;
         self.load_view(change_set).await
     }
 

@@ -273,6 +273,8 @@ impl Writer {
     /// Shows what the database has, where it is something else. What was taken back meanwhile is known before: it never was in force.
     async fn reload(&mut self) -> Result<()> {
         let Loaded { snapshot, digest, numbers } = self.store.load_head().await?;
+        let overrides = self.store.mode_overrides().await?.into_iter().map(|one| (one.vhost.clone(), one)).collect();
+        self.shared.overrides.send_replace(Arc::new(overrides));
         let changed = digest != self.digest;
         if changed {
             let taken_back = start::taken_back(&self.store).await?;

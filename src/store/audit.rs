@@ -52,8 +52,23 @@ pub struct AuditRecord {
     pub after: Option<Box<serde_json::value::RawValue>>,
     /// In a list: `before` or `after` is over 4 KiB and left out; the row by its id has it.
     pub shortened: bool,
-    /// SHA-256 over the row and the hash of the row before, in hex.
-    pub hash: String,
+    /// SHA-256 over the row and the hash of the row before, in hex. Null for a role that is limited to some vhosts: by it could be tried out
+    /// what is in a row before.
+    #[schema(required)]
+    pub hash: Option<String>,
+}
+
+impl AuditRecord {
+    /// As a list shows it.
+    pub fn shorten(&mut self) {
+        let long = |json: &Option<Box<serde_json::value::RawValue>>| json.as_ref().is_some_and(|json| json.get().len() > SHOWN as usize);
+        for json in [&mut self.before, &mut self.after] {
+            if long(json) {
+                *json = None;
+                self.shortened = true;
+            }
+        }
+    }
 }
 
 /// Which rows are wanted; what is not said does not matter.
@@ -69,6 +84,18 @@ pub struct AuditFilter {
     pub at_lt: Option<OffsetDateTime>,
     /// Part of author, name, address or request id.
     pub q: Option<String>,
+    pub id: Option<i64>,
+}
+
+/// Rows that somebody with a scope may see at most. Which of those about what is configured they do see is said by `service`.
+#[derive(Clone, Debug, Default)]
+pub struct AuditReach {
+    /// Kind and name of what is there and not theirs to see.
+    pub hidden: Vec<(String, String)>,
+    /// Whose own rows they are.
+    pub principal: Option<Uuid>,
+    /// Their address, and since when it is theirs: rows about people have no more than that.
+    pub person: Option<(String, OffsetDateTime)>,
 }
 
 struct Row {
@@ -107,7 +134,7 @@ impl Row {
             before: raw(self.before),
             after: raw(self.after),
             shortened: self.shortened,
-            hash: self.hash,
+            hash: Some(self.hash),
         }
     }
 
@@ -210,23 +237,39 @@ impl Lead {
 }
 
 impl Store {
-    /// Newest first, only those before `before`. Long content is left out of what is `short`.
-    pub async fn audit(&self, filter: &AuditFilter, before: Option<i64>, short: bool, limit: i64) -> Result<Vec<AuditRecord>> {
+    /// Newest first, only those before `before`. Long content is left out of what is `short`; with a reach not that of vhosts, by which is
+    /// said whose they were.
+    pub async fn audit(
+        &self,
+        filter: &AuditFilter,
+        reach: Option<&AuditReach>,
+        before: Option<i64>,
+        short: bool,
+        limit: i64,
+    ) -> Result<Vec<AuditRecord>> {
+        let person = reach.and_then(|reach| reach.person.as_ref());
+        let hidden = reach.map(|reach| reach.hidden.iter().cloned().unzip());
+        let (hidden_kinds, hidden_names): (Vec<String>, Vec<String>) = hidden.unwrap_or_default();
         let like = filter.q.as_ref().map(|q| format!("%{}%", q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
         let rows = sqlx::query_as!(
             Row,
             r#"select id, at, author, principal_id, action, kind, name, object_id, revision, request_id, address, hash,
-                      case when $11 and octet_length(before::text) > $12 then null else before::text end as before,
-                      case when $11 and octet_length(after::text) > $12 then null else after::text end as after,
-                      $11 and (coalesce(octet_length(before::text), 0) > $12 or coalesce(octet_length(after::text), 0) > $12) as "shortened!"
-               from audit
+                      case when s.short and octet_length(before::text) > $12 then null else before::text end as before,
+                      case when s.short and octet_length(after::text) > $12 then null else after::text end as after,
+                      s.short and (coalesce(octet_length(before::text), 0) > $12 or coalesce(octet_length(after::text), 0) > $12) as "shortened!"
+               from audit cross join lateral (select $11 and not ($14 and kind = 'vhost') as short) s
                where (cardinality($1::text[]) = 0 or author = any ($1)) and (cardinality($2::text[]) = 0 or action = any ($2))
                  and (cardinality($3::text[]) = 0 or kind = any ($3))
                  and (cardinality($4::text[]) = 0 or (kind, name) in (select * from unnest($4::text[], $5::text[])))
                  and ($6::bigint is null or revision = $6)
                  and ($7::timestamptz is null or at >= $7) and ($8::timestamptz is null or at < $8)
                  and ($9::text is null or author ilike $9 or name ilike $9 or address ilike $9 or request_id ilike $9)
-                 and id < $10
+                 and id < $10 and ($20::bigint is null or id = $20)
+                 and (not $14 or case
+                     when kind in ('vhost', 'policy', 'ip_list')
+                         then action in ('create', 'update', 'delete') and (kind, name) not in (select * from unnest($15::text[], $16::text[]))
+                     when principal_id is not null then principal_id = $17
+                     else kind = 'user' and name = $18 and at >= $19 and after is null end)
                order by id desc limit $13"#,
             &filter.author,
             &filter.action,
@@ -240,25 +283,19 @@ impl Store {
             before.unwrap_or(i64::MAX),
             short,
             SHOWN,
-            limit
+            limit,
+            reach.is_some(),
+            &hidden_kinds,
+            &hidden_names,
+            reach.and_then(|reach| reach.principal),
+            person.map(|person| person.0.as_str()),
+            person.map(|person| person.1),
+            filter.id
         )
         .fetch_all(&self.pool)
         .await
         .map_err(failed("reading the audit log"))?;
         Ok(rows.into_iter().map(Row::record).collect())
-    }
-
-    pub async fn audit_row(&self, id: i64) -> Result<Option<AuditRecord>> {
-        let row = sqlx::query_as!(
-            Row,
-            r#"select id, at, author, principal_id, action, kind, name, object_id, revision, request_id, address, hash,
-                      before::text as before, after::text as after, false as "shortened!" from audit where id = $1"#,
-            id
-        )
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(failed("reading the audit log"))?;
-        Ok(row.map(Row::record))
     }
 
     /// The hash of a row; that before the first for 0.
@@ -292,9 +329,11 @@ impl Store {
             }
         };
         if known.as_ref() != Some(&begun) {
+            // Ids have no gaps; but what somebody says of a row is no evidence against the log.
             let (fault, what) = match known {
-                None => (AuditFault::Truncated, "is not there"),
-                Some(_) => (AuditFault::Changed, "has another hash than the one given"),
+                None if from <= head.id => (AuditFault::Missing, "is not there, later ones are"),
+                None => (AuditFault::Place, "is not there"),
+                Some(_) => (AuditFault::Place, "has another hash than the one given"),
             };
             walk.fail(from, fault, format!("row {from} {what}"));
             return Ok(walk.end(None));

@@ -25,17 +25,20 @@ mod mode_overrides;
 mod people;
 mod proofs;
 mod revisions;
+mod seals;
 mod sessions;
 mod tokens;
 
-pub use audit::{AuditFilter, AuditRecord};
+pub use audit::{AuditFilter, AuditReach, AuditRecord};
 pub use change_sets::{NewChangeSet, StagedRow};
 pub use commit::{Batch, CloseList, EntryRow, NewObject, NewRevision, VersionRow};
 pub(crate) use deployments::SAID;
+pub use history::VhostThen;
 pub use lead::Lead;
 pub use load::Loaded;
 pub use people::{SetupLink, UserRow};
 pub use revisions::RevisionFilter;
+pub use seals::{SealedCount, SealedIn, SealedRow};
 pub use sessions::SessionRow;
 pub use tokens::TokenRow;
 

@@ -20,6 +20,7 @@ mod fuzz;
 mod h2;
 mod h2_heads;
 mod hosts;
+mod keys;
 mod limits;
 mod observe;
 mod origin;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::harness::{App, TOKEN, app};
+use super::people_lab::lab;
 use crate::api::{ApiState, Origins, router};
 
 #[sqlx::test(migrations = "./migrations")]
@@ -71,6 +72,116 @@ async fn the_log_is_listed_searched_streamed_and_verified(pool: PgPool) {
     sqlx::query("update audit set author = 'nobody' where id = 3").execute(&pool).await.unwrap();
     let verdict = app.get("/api/v1/audit/verify").await.is(200).json();
     assert_eq!((&verdict["ok"], &verdict["broken"]["id"], &verdict["broken"]["fault"]), (&false.into(), &3.into(), &"changed".into()));
+}
+
+/// The log as somebody reads it who administers `shop` alone.
+#[sqlx::test(migrations = "./migrations")]
+async fn a_scope_shows_its_own_rows_by_every_way(pool: PgPool) {
+    let app = app(&pool).await;
+    app.furnish().await;
+    for name in ["bank", "mint"] {
+        app.put(&format!("/api/v1/policies/{name}"), None, json!({"title": "of-another"})).await.is(201);
+        app.put(&format!("/api/v1/vhosts/{name}"), None, json!({
+            "hostnames": [format!("{name}.example.com")], "policy": name, "upstream": {"servers": [{"address": "192.0.2.9", "port": 80}]},
+        }))
+        .await
+        .is(201);
+    }
+    app.ask(
+        "PATCH",
+        "/api/v1/vhosts/shop",
+        &["if-match: *", "content-type: application/merge-patch+json"],
+        json!({"title": "x"}).to_string(),
+    )
+    .await
+    .is(200);
+    let roles = json!([{"role": "admin", "scope": {"vhosts": ["shop"]}}]);
+    let made =
+        app.ask("POST", "/api/v1/tokens", &["content-type: application/json"], json!({"name": "of-shop", "roles": roles}).to_string());
+    let token = made.await.is(201).json()["token"].as_str().unwrap().to_owned();
+    let ask = async |path: &str, accept: &str| {
+        let request = Request::builder().uri(path).header("authorization", format!("Bearer {token}")).header("accept", accept);
+        app.send(request.body(Body::empty()).unwrap()).await
+    };
+    let all = app.get("/api/v1/audit?limit=500").await.is(200).json();
+    let page = ask("/api/v1/audit", "*/*").await.is(200).json();
+    let names = |page: &Value| page["items"].as_array().unwrap().iter().map(|row| row["name"].clone()).collect::<Vec<_>>();
+    assert_eq!((names(&page), &page["next_cursor"]), (vec![json!("shop"), json!("shop"), json!("office"), json!("shop")], &Value::Null));
+    assert!(page["items"].as_array().unwrap().iter().all(|row| row["hash"].is_null()));
+
+    // A page is full where there is more, and says that there is more only where there is.
+    let (mut paged, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = ask(&format!("/api/v1/audit?limit=2{cursor}"), "*/*").await.is(200).json();
+        paged.extend(names(&page));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        assert_eq!(page["items"].as_array().unwrap().len(), 2);
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(paged, names(&page));
+    // That of somebody who sees more leads to nothing more.
+    let theirs = app.get("/api/v1/audit?limit=2").await.json()["next_cursor"].as_str().unwrap().to_owned();
+    let rest = ask(&format!("/api/v1/audit?limit=2&cursor={theirs}"), "*/*").await.is(200);
+    assert!(!rest.text.contains("of-another"));
+
+    for answer in [ask("/api/v1/audit?format=jsonl", "*/*").await, ask("/api/v1/audit", "application/x-ndjson").await] {
+        let lines: Vec<Value> = answer.is(200).text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.iter().map(|row| row["name"].clone()).collect::<Vec<_>>(), names(&page));
+    }
+    let seen: Vec<&Value> = page["items"].as_array().unwrap().iter().map(|row| &row["id"]).collect();
+    let mut hidden = 0;
+    for row in all["items"].as_array().unwrap() {
+        let answer = ask(&format!("/api/v1/audit/{}", row["id"]), "*/*").await;
+        if seen.contains(&&row["id"]) {
+            answer.is(200);
+        } else {
+            let id = row["id"].to_string();
+            let none =
+                ask("/api/v1/audit/999999", "*/*").await.problem(404, "not_found")["detail"].as_str().unwrap().replace("999999", &id);
+            assert_eq!(answer.problem(404, "not_found")["detail"], none, "as one that never was");
+            hidden += 1;
+        }
+    }
+    assert!(hidden >= 4, "two policies, two vhosts, and the token where it is in the log by now: {all}");
+    for filter in ["q=bank", "q=of-another", "object=vhost/bank", "object=policy/mint", "kind=token", "revision=5", "action=denied"] {
+        let found = ask(&format!("/api/v1/audit?{filter}"), "*/*").await.is(200).json();
+        assert_eq!((names(&found), &found["next_cursor"]), (vec![], &Value::Null), "{filter}");
+    }
+    ask("/api/v1/audit/verify", "*/*").await.problem(403, "forbidden");
+    app.get("/api/v1/audit/verify").await.is(200);
+    // What they were just refused is their own; it is appended without waiting.
+    let mut denied = Vec::new();
+    for _ in 0..100 {
+        denied = names(&ask("/api/v1/audit?action=denied", "*/*").await.json());
+        if !denied.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(denied, [json!("GET /api/v1/audit/verify")]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn people_with_a_scope_read_of_people_what_is_about_them(pool: PgPool) {
+    let lab = lab(&pool).await;
+    // An address that was somebody else's before.
+    let gone = lab.somebody("ada@example.com", "viewer").await;
+    lab.sign_in("ada@example.com").await;
+    lab.admin("DELETE", &format!("/api/v1/users/{gone}"), Value::Null).await.is(204);
+    lab.pass(60);
+    let id = lab.somebody("ada@example.com", "viewer").await;
+    lab.somebody("eve@example.com", "viewer").await;
+    lab.sign_in("eve@example.com").await;
+    let roles = json!([{"role": "admin", "scope": {"vhosts": ["shop"]}}]);
+    lab.admin("PATCH", &format!("/api/v1/users/{id}"), json!({"roles": roles})).await.is(200);
+    let ada = lab.sign_in("ada@example.com").await;
+    lab.try_sign_in("eve@example.com", "another password").await.problem(401, "sign_in_failed");
+    let page = lab.by(&ada, "GET", "/api/v1/audit", Value::Null).await.is(200);
+    let rows = page.json()["items"].as_array().unwrap().clone();
+    assert!(rows.iter().any(|row| row["action"] == "signed_in") && rows.iter().any(|row| row["action"] == "user_created"), "{rows:?}");
+    assert!(rows.iter().all(|row| row["name"] == "ada@example.com") && !page.text.contains("eve@"), "{rows:?}");
+    let signed_in = rows.iter().filter(|row| row["action"] == "signed_in").count();
+    assert_eq!(signed_in, 1, "what the other did is not theirs: {rows:?}");
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -110,6 +110,7 @@ impl AuditParams {
             at_gte: self.at_gte,
             at_lt: self.at_lt,
             q: self.q,
+            id: None,
         })
     }
 }
@@ -117,7 +118,8 @@ impl AuditParams {
 /// Search the audit log
 ///
 /// Newest first: writes in the transaction of their revision, and what else was done, refused or decided. With `format=jsonl` or `Accept:
-/// application/x-ndjson` all of it, whole, a line each; a cursor then says where to begin, and `limit` is not meant.
+/// application/x-ndjson` all of it, whole, a line each; a cursor then says where to begin, and `limit` is not meant. A role that is limited to
+/// some vhosts shows the rows about what its scope covers, then and now, and one's own; their `hash` is null.
 #[utoipa::path(get, path = "/api/v1/audit", operation_id = "list_audit", tag = "audit", params(AuditParams),
     responses((status = 200, description = "A page of rows, or JSON lines.",
         content((Feed<AuditRecord> = "application/json"), (AuditRecord = "application/x-ndjson")))))]
@@ -209,7 +211,7 @@ pub struct VerifyParams {
 /// Verify the audit log
 ///
 /// Computes the hash of each row anew and compares the end with the head. Keep `last` outside of the database: who can write to it could also
-/// write a chain anew, but not one that goes through a place that you have kept.
+/// write a chain anew, but not one that goes through a place that you have kept. For who may read all of the log.
 #[utoipa::path(get, path = "/api/v1/audit/verify", operation_id = "verify_audit", tag = "audit", params(VerifyParams),
     responses((status = 200, description = "What was found, `ok` or not.", body = AuditVerdict)))]
 async fn verify(State(state): State<ApiState>, asker: Asker, Query(params): Query<VerifyParams>) -> Result<Response, Problem> {

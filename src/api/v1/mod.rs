@@ -11,6 +11,7 @@ pub mod elements;
 pub mod entries;
 pub mod exclusions;
 pub mod ip_lists;
+pub mod keys;
 pub mod mode_override;
 pub mod paths;
 pub mod plans;

@@ -19,6 +19,7 @@ use crate::domain::{Email, Grant, Principal, Role, RoleBinding, SsoIdentity, Sso
 use crate::store::{self, SessionRow, Store, UserRow};
 use crate::telemetry::clock::Clock;
 
+mod seals;
 mod second_factor;
 mod sessions;
 mod setup;
@@ -26,6 +27,7 @@ mod sign_in;
 mod sso;
 mod users;
 
+pub use seals::{KeyState, Resealed, SealingKey, reseal_here, sealing_keys};
 pub use second_factor::{TotpBegun, TotpConfirmed};
 pub use setup::{Link, admin_link};
 use sso::Sso;
@@ -206,6 +208,7 @@ impl People {
     pub async fn load(store: &Store, options: PeopleOptions, now: OffsetDateTime) -> Result<Self> {
         let PeopleOptions { ring, idle, longest, sso } = options;
         let ring = ring.map_or_else(Keyring::random, Ok)?;
+        seals::tell_missing(store, &ring).await?;
         let mut known = Known::default();
         store.users().await?.into_iter().for_each(|row| known.put_user(row));
         store.sessions(now).await?.into_iter().for_each(|row| known.put_session(row));
@@ -246,6 +249,16 @@ impl People {
             let signed_in = known.sessions.get(&session).is_some_and(|row| row.user == user && row.session.expires_at > now);
             signed_in && known.users.get(&user).is_some_and(|person| !person.row.user.disabled && *person.grant == *grant)
         })
+    }
+
+    /// Whether this person may sign in.
+    pub fn is_there(&self, id: Uuid) -> bool {
+        self.known(|known| known.users.get(&id).is_some_and(|person| !person.row.user.disabled))
+    }
+
+    /// Since when there is this person.
+    pub fn since(&self, id: Uuid) -> Option<OffsetDateTime> {
+        self.known(|known| known.users.get(&id).map(|person| person.row.user.created_at))
     }
 
     /// Label keys by which somebody's scope is said.

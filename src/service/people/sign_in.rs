@@ -89,8 +89,10 @@ impl People {
     pub(super) async fn second_factor(&self, store: &Store, row: &UserRow, given: Option<&str>, now: OffsetDateTime) -> Result<()> {
         let Some(sealed) = &row.totp else { return Ok(()) };
         let given = given.ok_or(Error::TotpRequired)?.trim();
-        let seed = self.ring.open(&about(row.user.id), sealed)?;
-        let right = match totp::step_of(&seed, given, now, row.totp_step) {
+        // A recovery code is good where the key of the seed is missing, too.
+        let seed = self.ring.open(&about(row.user.id), sealed);
+        let step = seed.as_ref().ok().and_then(|seed| totp::step_of(seed, given, now, row.totp_step));
+        let right = match step {
             Some(step) => {
                 let used = store.use_totp_step(row.user.id, step).await?;
                 self.change(|known| {
@@ -105,7 +107,16 @@ impl People {
                 None => false,
             },
         };
-        if right { Ok(()) } else { Err(Error::SignInFailed) }
+        match seed {
+            _ if right => Ok(()),
+            Ok(_) => Err(Error::SignInFailed),
+            Err(error) => {
+                tracing::error!(%error, "an authenticator cannot be checked");
+                Err(Error::Unavailable(
+                    "the server cannot check this authenticator: a key of its settings is missing; a recovery code works".to_owned(),
+                ))
+            }
+        }
     }
 
     /// Saves a person of whom something changed that all tokens of before must not outlive; `keep` is the one session that goes on.

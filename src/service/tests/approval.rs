@@ -20,6 +20,17 @@ fn editor(number: u128) -> Caller {
 
 /// `bank` is protected, uses the policy `strict` and the list `vault`, and its wildcard gets `x.bank.example.com`; `shop` is not.
 async fn street(options: PgConnectOptions) -> House {
+    let pool = sqlx::PgPool::connect_with(options.clone()).await.unwrap();
+    for number in 1..=4u128 {
+        sqlx::query("insert into users (id, email, title, roles, disabled, epoch, totp_step, created_at, updated_at)
+                      values ($1, $2, '', '[]', false, 0, 0, now(), now())")
+            .bind(Uuid::from_u128(number))
+            .bind(format!("p{number}@example.com"))
+            .execute(&pool)
+            .await
+            .unwrap();
+    }
+    pool.close().await;
     let house = House::new(options).await;
     for policy in ["strict", "base"] {
         house.put(Kind::Policy, policy, json!({})).await;
@@ -160,6 +171,7 @@ async fn nobody_says_yes_to_their_own_and_no_token_does(_: sqlx::postgres::PgPoo
     let yes = digest(&house, &ann, by_token.id).await;
     assert!(matches!(house.service.approve(&ann, by_token.id, &yes, "", true).await, Err(Error::OwnChange)));
 
+    let (_, third) = house.service.create_token(&first, make("third")).await.unwrap();
     for nobody in [stranger(), first, with(json!({"permits": [{"actions": ["read", "update"], "kinds": ["approval", "change_set"]}]}))] {
         let told = house.service.approve(&nobody, by_token.id, &yes, "", true).await;
         assert!(matches!(told, Err(Error::Forbidden)), "{told:?}");
@@ -170,11 +182,20 @@ async fn nobody_says_yes_to_their_own_and_no_token_does(_: sqlx::postgres::PgPoo
         assert!(matches!(house.service.approve(&who, by_token.id, &yes, "", true).await, Err(Error::Forbidden)), "{told}");
         assert!(matches!(house.service.change_sets_to_review(&who, None, 10).await, Err(Error::Forbidden)));
     }
+    // Nor does anybody to what somebody left behind who may write nothing any more.
     let bob = editor(3);
+    assert!(matches!(house.service.approve(&bob, by_token.id, &yes, "", true).await, Err(Error::Conflict(_))));
+    house.service.reject(&bob, by_token.id, "").await.unwrap();
+    let mut gone = second.clone();
+    let again = house.service.write(&gone, patch(Kind::Vhost, "bank", json!({"title": "again"})), Precondition::Any, "").await;
+    assert!(matches!(again, Err(Error::Unauthenticated)), "whose it was is not known any more: {again:?}");
+    gone.principal = house.service.authenticate(&third, None).await.unwrap();
+    let by_token = waits(house.service.write(&gone, patch(Kind::Vhost, "bank", json!({"title": "hers"})), Precondition::Any, "").await);
+    let yes = digest(&house, &bob, by_token.id).await;
     let done = house.service.approve(&bob, by_token.id, &yes, "", true).await.unwrap();
     let Batched::Committed(done) = done else { panic!() };
     let info = house.service.revision(&ann, done.revision).await.unwrap();
-    assert_eq!(info.author, "token:second", "who wrote it, and not who said yes");
+    assert_eq!(info.author, "token:third", "who wrote it, and not who said yes");
     assert_eq!(info.origin, Origin::ChangeSet { id: by_token.id, approved_by: Some("user:p3@example.com".to_owned()) });
 }
 
@@ -256,6 +277,21 @@ async fn a_yes_ends_with_any_edit_and_with_what_would_happen(_: sqlx::postgres::
     approve(set.id).await;
     let done = house.service.commit_change_set(&ann, set.id, None, None).await.unwrap();
     assert_eq!((done.change_set.state, done.change_set.revision), (ChangeSetState::Committed, Some(done.revision)));
+    // What it only begins to use is in it, too: also where nobody else needs to be asked to change that.
+    for (object, before) in [(Kind::Policy, json!({})), (Kind::IpList, json!({}))] {
+        house.put(object, "fresh", before).await;
+    }
+    let uses = json!({"paths": [{"prefix": "/pay/", "policy": "fresh"}], "access": {"trust": ["fresh"]}});
+    let set = waits(house.service.write(&ann, patch(Kind::Vhost, "bank", uses), Precondition::Any, "").await);
+    approve(set.id).await;
+    let exclusion = json!({"exclusions": [{"id": "e", "rule": {"id": 942100}, "target": "ARGS:x"}]});
+    house.patch(Kind::Policy, "fresh", exclusion).await.unwrap();
+    assert_eq!(waits(house.service.commit_change_set(&ann, set.id, None, None).await).state, ChangeSetState::AwaitingApproval);
+    approve(set.id).await;
+    let opened = Operation::BatchEntries { list: n("fresh"), add: vec![entry("198.51.100.7")], remove: vec![] };
+    house.write(opened, Precondition::Any).await.unwrap();
+    assert_eq!(waits(house.service.commit_change_set(&ann, set.id, None, None).await).state, ChangeSetState::AwaitingApproval);
+    house.service.discard_change_set(&ann, set.id).await.unwrap();
     // A no sends it back.
     let set = waits(house.service.write(&ann, patch(Kind::Vhost, "bank", json!({"title": "x"})), Precondition::Any, "").await);
     let back = house.service.reject(&bob, set.id, "not on a Friday").await.unwrap();
@@ -272,24 +308,24 @@ async fn a_yes_ends_with_any_edit_and_with_what_would_happen(_: sqlx::postgres::
 #[sqlx::test]
 async fn a_pipeline_that_runs_again_commits_what_was_approved(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
     let house = street(options).await;
-    let bob = editor(3);
+    let (bob, pipe) = (editor(3), editor(1));
     let run = async || {
-        let set = house.service.create_change_set(&caller(), "nightly", None).await.unwrap();
+        let set = house.service.create_change_set(&pipe, "nightly", None).await.unwrap();
         let desired = vec![Desired { kind: Kind::Policy, name: n("strict"), fields: json!({"mode": "detect"}), entries: None }];
-        house.service.stage_desired(&caller(), set.id, desired, false).await.unwrap();
-        (set.id, house.service.commit_change_set(&caller(), set.id, None, None).await)
+        house.service.stage_desired(&pipe, set.id, desired, false).await.unwrap();
+        (set.id, house.service.commit_change_set(&pipe, set.id, None, None).await)
     };
     let (first, told) = run().await;
     assert_eq!(waits(told).id, first);
     let (second, told) = run().await;
     assert_eq!(waits(told).id, first, "it waits already");
-    assert_eq!(house.service.change_set(&caller(), second).await.unwrap().state, ChangeSetState::Discarded);
+    assert_eq!(house.service.change_set(&pipe, second).await.unwrap().state, ChangeSetState::Discarded);
     let yes = digest(&house, &bob, first).await;
     house.service.approve(&bob, first, &yes, "", false).await.unwrap();
     let (third, told) = run().await;
     let done = told.unwrap();
     assert_eq!((done.change_set.id, done.changed), (first, true));
-    assert_eq!(house.service.change_set(&caller(), third).await.unwrap().state, ChangeSetState::Discarded);
+    assert_eq!(house.service.change_set(&pipe, third).await.unwrap().state, ChangeSetState::Discarded);
     let (_, told) = run().await;
     assert!(!told.unwrap().changed, "nothing is left to do");
 }

@@ -70,9 +70,9 @@ async fn what_happens_is_a_chain_and_secrets_are_not_in_it(_: PgPoolOptions, opt
     let rest = house.service.verify_audit(&caller(), Some(half.last.clone()), 100).await.unwrap();
     assert_eq!((rest.ok, rest.complete, rest.checked, &rest.last), (true, true, 6, &verdict.last));
     let other = house.service.verify_audit(&caller(), Some(AuditPlace { hash: "0".repeat(64), ..half.last }), 100).await.unwrap();
-    assert_eq!(broken(&other), Some((4, AuditFault::Changed)));
+    assert_eq!(broken(&other), Some((4, AuditFault::Place)));
     let beyond = house.service.verify_audit(&caller(), Some(AuditPlace { id: 11, hash: "0".repeat(64) }), 100).await.unwrap();
-    assert_eq!(broken(&beyond), Some((11, AuditFault::Truncated)));
+    assert_eq!(broken(&beyond), Some((11, AuditFault::Place)));
 
     // It goes on after a restart.
     let house = house.restart().await;

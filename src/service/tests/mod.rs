@@ -19,6 +19,8 @@ use crate::store::{Store, StoreSettings};
 
 mod approval;
 mod audit;
+mod audit_migration;
+mod audit_scopes;
 mod auth;
 mod change_sets;
 mod engines;
@@ -31,6 +33,7 @@ mod plans;
 mod scope_properties;
 mod scope_reads;
 mod scopes;
+mod seals;
 mod take_back;
 mod writes;
 

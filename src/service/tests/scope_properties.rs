@@ -14,17 +14,17 @@ use crate::service::writer::{Made, Work};
 use crate::service::{whole, write};
 
 /// A little generator: the seed of what fails is all that is needed to see it again.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
+    pub fn below(&mut self, most: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % most
     }
-    fn often(&mut self, percent: u64) -> bool {
+    pub fn often(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
-    fn one<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
+    pub fn one<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
         of[self.below(of.len() as u64) as usize]
     }
 }
