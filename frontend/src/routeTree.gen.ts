@@ -15,12 +15,20 @@ import { Route as SignInRouteImport } from './routes/sign-in'
 import { Route as AppIndexRouteImport } from './routes/_app/index'
 import { Route as AppAuditIndexRouteImport } from './routes/_app/audit/index'
 import { Route as AppChangesIndexRouteImport } from './routes/_app/changes/index'
+import { Route as AppChangesChangeSetRouteImport } from './routes/_app/changes/$changeSet'
+import { Route as AppChangesCompareRouteImport } from './routes/_app/changes/compare'
+import { Route as AppChangesMineRouteImport } from './routes/_app/changes/mine'
+import { Route as AppChangesReviewRouteImport } from './routes/_app/changes/review'
 import { Route as AppIpListsIndexRouteImport } from './routes/_app/ip-lists/index'
 import { Route as AppPoliciesIndexRouteImport } from './routes/_app/policies/index'
 import { Route as AppSettingsIndexRouteImport } from './routes/_app/settings/index'
 import { Route as AppTokensIndexRouteImport } from './routes/_app/tokens/index'
 import { Route as AppUsersIndexRouteImport } from './routes/_app/users/index'
 import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
+import { Route as AppChangesDeploymentsIndexRouteImport } from './routes/_app/changes/deployments/index'
+import { Route as AppChangesDeploymentsDeploymentRouteImport } from './routes/_app/changes/deployments/$deployment'
+import { Route as AppChangesRevisionsRevisionIndexRouteImport } from './routes/_app/changes/revisions/$revision.index'
+import { Route as AppChangesRevisionsRevisionRollbackRouteImport } from './routes/_app/changes/revisions/$revision.rollback'
 
 const AppRoute = AppRouteImport.update({
   id: '/_app',
@@ -49,6 +57,26 @@ const AppAuditIndexRoute = AppAuditIndexRouteImport.update({
 const AppChangesIndexRoute = AppChangesIndexRouteImport.update({
   id: '/changes/',
   path: '/changes/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppChangesChangeSetRoute = AppChangesChangeSetRouteImport.update({
+  id: '/changes/$changeSet',
+  path: '/changes/$changeSet',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppChangesCompareRoute = AppChangesCompareRouteImport.update({
+  id: '/changes/compare',
+  path: '/changes/compare',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppChangesMineRoute = AppChangesMineRouteImport.update({
+  id: '/changes/mine',
+  path: '/changes/mine',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppChangesReviewRoute = AppChangesReviewRouteImport.update({
+  id: '/changes/review',
+  path: '/changes/review',
   getParentRoute: () => AppRoute,
 } as any)
 const AppIpListsIndexRoute = AppIpListsIndexRouteImport.update({
@@ -81,11 +109,39 @@ const AppVhostsIndexRoute = AppVhostsIndexRouteImport.update({
   path: '/vhosts/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppChangesDeploymentsIndexRoute =
+  AppChangesDeploymentsIndexRouteImport.update({
+    id: '/changes/deployments/',
+    path: '/changes/deployments/',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppChangesDeploymentsDeploymentRoute =
+  AppChangesDeploymentsDeploymentRouteImport.update({
+    id: '/changes/deployments/$deployment',
+    path: '/changes/deployments/$deployment',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppChangesRevisionsRevisionIndexRoute =
+  AppChangesRevisionsRevisionIndexRouteImport.update({
+    id: '/changes/revisions/$revision/',
+    path: '/changes/revisions/$revision/',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppChangesRevisionsRevisionRollbackRoute =
+  AppChangesRevisionsRevisionRollbackRouteImport.update({
+    id: '/changes/revisions/$revision/rollback',
+    path: '/changes/revisions/$revision/rollback',
+    getParentRoute: () => AppRoute,
+  } as any)
 
 export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/changes/$changeSet': typeof AppChangesChangeSetRoute
+  '/changes/compare': typeof AppChangesCompareRoute
+  '/changes/mine': typeof AppChangesMineRoute
+  '/changes/review': typeof AppChangesReviewRoute
   '/audit/': typeof AppAuditIndexRoute
   '/changes/': typeof AppChangesIndexRoute
   '/ip-lists/': typeof AppIpListsIndexRoute
@@ -94,11 +150,19 @@ export interface FileRoutesByFullPath {
   '/tokens/': typeof AppTokensIndexRoute
   '/users/': typeof AppUsersIndexRoute
   '/vhosts/': typeof AppVhostsIndexRoute
+  '/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/changes/deployments/': typeof AppChangesDeploymentsIndexRoute
+  '/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
+  '/changes/revisions/$revision/': typeof AppChangesRevisionsRevisionIndexRoute
 }
 export interface FileRoutesByTo {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/': typeof AppIndexRoute
+  '/changes/$changeSet': typeof AppChangesChangeSetRoute
+  '/changes/compare': typeof AppChangesCompareRoute
+  '/changes/mine': typeof AppChangesMineRoute
+  '/changes/review': typeof AppChangesReviewRoute
   '/audit': typeof AppAuditIndexRoute
   '/changes': typeof AppChangesIndexRoute
   '/ip-lists': typeof AppIpListsIndexRoute
@@ -107,6 +171,10 @@ export interface FileRoutesByTo {
   '/tokens': typeof AppTokensIndexRoute
   '/users': typeof AppUsersIndexRoute
   '/vhosts': typeof AppVhostsIndexRoute
+  '/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/changes/deployments': typeof AppChangesDeploymentsIndexRoute
+  '/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
+  '/changes/revisions/$revision': typeof AppChangesRevisionsRevisionIndexRoute
 }
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
@@ -114,6 +182,10 @@ export interface FileRoutesById {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/_app/': typeof AppIndexRoute
+  '/_app/changes/$changeSet': typeof AppChangesChangeSetRoute
+  '/_app/changes/compare': typeof AppChangesCompareRoute
+  '/_app/changes/mine': typeof AppChangesMineRoute
+  '/_app/changes/review': typeof AppChangesReviewRoute
   '/_app/audit/': typeof AppAuditIndexRoute
   '/_app/changes/': typeof AppChangesIndexRoute
   '/_app/ip-lists/': typeof AppIpListsIndexRoute
@@ -122,6 +194,10 @@ export interface FileRoutesById {
   '/_app/tokens/': typeof AppTokensIndexRoute
   '/_app/users/': typeof AppUsersIndexRoute
   '/_app/vhosts/': typeof AppVhostsIndexRoute
+  '/_app/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/_app/changes/deployments/': typeof AppChangesDeploymentsIndexRoute
+  '/_app/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
+  '/_app/changes/revisions/$revision/': typeof AppChangesRevisionsRevisionIndexRoute
 }
 export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
@@ -129,6 +205,10 @@ export interface FileRouteTypes {
     | '/'
     | '/setup'
     | '/sign-in'
+    | '/changes/$changeSet'
+    | '/changes/compare'
+    | '/changes/mine'
+    | '/changes/review'
     | '/audit/'
     | '/changes/'
     | '/ip-lists/'
@@ -137,11 +217,19 @@ export interface FileRouteTypes {
     | '/tokens/'
     | '/users/'
     | '/vhosts/'
+    | '/changes/deployments/$deployment'
+    | '/changes/deployments/'
+    | '/changes/revisions/$revision/rollback'
+    | '/changes/revisions/$revision/'
   fileRoutesByTo: FileRoutesByTo
   to:
     | '/setup'
     | '/sign-in'
     | '/'
+    | '/changes/$changeSet'
+    | '/changes/compare'
+    | '/changes/mine'
+    | '/changes/review'
     | '/audit'
     | '/changes'
     | '/ip-lists'
@@ -150,12 +238,20 @@ export interface FileRouteTypes {
     | '/tokens'
     | '/users'
     | '/vhosts'
+    | '/changes/deployments/$deployment'
+    | '/changes/deployments'
+    | '/changes/revisions/$revision/rollback'
+    | '/changes/revisions/$revision'
   id:
     | '__root__'
     | '/_app'
     | '/setup'
     | '/sign-in'
     | '/_app/'
+    | '/_app/changes/$changeSet'
+    | '/_app/changes/compare'
+    | '/_app/changes/mine'
+    | '/_app/changes/review'
     | '/_app/audit/'
     | '/_app/changes/'
     | '/_app/ip-lists/'
@@ -164,6 +260,10 @@ export interface FileRouteTypes {
     | '/_app/tokens/'
     | '/_app/users/'
     | '/_app/vhosts/'
+    | '/_app/changes/deployments/$deployment'
+    | '/_app/changes/deployments/'
+    | '/_app/changes/revisions/$revision/rollback'
+    | '/_app/changes/revisions/$revision/'
   fileRoutesById: FileRoutesById
 }
 export interface RootRouteChildren {
@@ -216,6 +316,34 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppChangesIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/changes/$changeSet': {
+      id: '/_app/changes/$changeSet'
+      path: '/changes/$changeSet'
+      fullPath: '/changes/$changeSet'
+      preLoaderRoute: typeof AppChangesChangeSetRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/compare': {
+      id: '/_app/changes/compare'
+      path: '/changes/compare'
+      fullPath: '/changes/compare'
+      preLoaderRoute: typeof AppChangesCompareRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/mine': {
+      id: '/_app/changes/mine'
+      path: '/changes/mine'
+      fullPath: '/changes/mine'
+      preLoaderRoute: typeof AppChangesMineRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/review': {
+      id: '/_app/changes/review'
+      path: '/changes/review'
+      fullPath: '/changes/review'
+      preLoaderRoute: typeof AppChangesReviewRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/ip-lists/': {
       id: '/_app/ip-lists/'
       path: '/ip-lists'
@@ -258,11 +386,43 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppVhostsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/changes/deployments/': {
+      id: '/_app/changes/deployments/'
+      path: '/changes/deployments'
+      fullPath: '/changes/deployments/'
+      preLoaderRoute: typeof AppChangesDeploymentsIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/deployments/$deployment': {
+      id: '/_app/changes/deployments/$deployment'
+      path: '/changes/deployments/$deployment'
+      fullPath: '/changes/deployments/$deployment'
+      preLoaderRoute: typeof AppChangesDeploymentsDeploymentRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/revisions/$revision/': {
+      id: '/_app/changes/revisions/$revision/'
+      path: '/changes/revisions/$revision'
+      fullPath: '/changes/revisions/$revision/'
+      preLoaderRoute: typeof AppChangesRevisionsRevisionIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/revisions/$revision/rollback': {
+      id: '/_app/changes/revisions/$revision/rollback'
+      path: '/changes/revisions/$revision/rollback'
+      fullPath: '/changes/revisions/$revision/rollback'
+      preLoaderRoute: typeof AppChangesRevisionsRevisionRollbackRouteImport
+      parentRoute: typeof AppRoute
+    }
   }
 }
 
 interface AppRouteChildren {
   AppIndexRoute: typeof AppIndexRoute
+  AppChangesChangeSetRoute: typeof AppChangesChangeSetRoute
+  AppChangesCompareRoute: typeof AppChangesCompareRoute
+  AppChangesMineRoute: typeof AppChangesMineRoute
+  AppChangesReviewRoute: typeof AppChangesReviewRoute
   AppAuditIndexRoute: typeof AppAuditIndexRoute
   AppChangesIndexRoute: typeof AppChangesIndexRoute
   AppIpListsIndexRoute: typeof AppIpListsIndexRoute
@@ -271,10 +431,18 @@ interface AppRouteChildren {
   AppTokensIndexRoute: typeof AppTokensIndexRoute
   AppUsersIndexRoute: typeof AppUsersIndexRoute
   AppVhostsIndexRoute: typeof AppVhostsIndexRoute
+  AppChangesDeploymentsDeploymentRoute: typeof AppChangesDeploymentsDeploymentRoute
+  AppChangesDeploymentsIndexRoute: typeof AppChangesDeploymentsIndexRoute
+  AppChangesRevisionsRevisionRollbackRoute: typeof AppChangesRevisionsRevisionRollbackRoute
+  AppChangesRevisionsRevisionIndexRoute: typeof AppChangesRevisionsRevisionIndexRoute
 }
 
 const AppRouteChildren: AppRouteChildren = {
   AppIndexRoute: AppIndexRoute,
+  AppChangesChangeSetRoute: AppChangesChangeSetRoute,
+  AppChangesCompareRoute: AppChangesCompareRoute,
+  AppChangesMineRoute: AppChangesMineRoute,
+  AppChangesReviewRoute: AppChangesReviewRoute,
   AppAuditIndexRoute: AppAuditIndexRoute,
   AppChangesIndexRoute: AppChangesIndexRoute,
   AppIpListsIndexRoute: AppIpListsIndexRoute,
@@ -283,6 +451,11 @@ const AppRouteChildren: AppRouteChildren = {
   AppTokensIndexRoute: AppTokensIndexRoute,
   AppUsersIndexRoute: AppUsersIndexRoute,
   AppVhostsIndexRoute: AppVhostsIndexRoute,
+  AppChangesDeploymentsDeploymentRoute: AppChangesDeploymentsDeploymentRoute,
+  AppChangesDeploymentsIndexRoute: AppChangesDeploymentsIndexRoute,
+  AppChangesRevisionsRevisionRollbackRoute:
+    AppChangesRevisionsRevisionRollbackRoute,
+  AppChangesRevisionsRevisionIndexRoute: AppChangesRevisionsRevisionIndexRoute,
 }
 
 const AppRouteWithChildren = AppRoute._addFileChildren(AppRouteChildren)

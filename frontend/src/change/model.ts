@@ -23,14 +23,14 @@ export type Outcome =
   /** Thrown away; with what the plan would be refused for, pointers from the root. */
   | { kind: "cancelled"; errors: FieldError[] };
 
-/** What the server says of approval; absent where it knows of none. */
-export function approval(plan: Plan): { required: boolean; vhosts: string[] } {
-  const said = (plan as Plan & { approval?: { required?: boolean; vhosts?: string[] } }).approval;
-  return { required: said?.required ?? false, vhosts: said?.vhosts ?? [] };
+/** What the server says of approval: whether somebody else has to say yes, and for which protected vhosts. */
+export function approval({ approval: { required, vhosts } }: Plan): { required: boolean; vhosts: string[] } {
+  return { required, vhosts: vhosts.names };
 }
 
-export function waitsForApproval(changeSet: ChangeSet): boolean {
-  return (changeSet.state as string) === "awaiting_approval";
+/** Whether a commit came to nothing but a change set that waits, or that was approved before and is its owner's to commit. */
+export function waits({ state }: ChangeSet): boolean {
+  return state === "awaiting_approval" || state === "approved";
 }
 
 /** Why this plan cannot be applied; undefined: it can. */

@@ -37,8 +37,10 @@ export const changeSet: ChangeSet = {
   created_at: "2026-01-01T00:00:00Z",
   updated_at: "2026-01-01T00:00:00Z",
   message: "why",
+  approval: null,
   refusal: null,
   revision: null,
+  rollback_to: null,
   state: "open",
   version: 1,
 };
@@ -49,6 +51,7 @@ export const plan: Plan = {
   created_at: "2026-01-01T00:00:00Z",
   digest: "digest",
   head: 7,
+  approval: { required: false, vhosts: { names: [], total: 0 } },
   source: { kind: "change_set", id: "c1" },
   conflicts: [],
   errors: [],
