@@ -14,6 +14,7 @@ import { Route as SetupRouteImport } from './routes/setup'
 import { Route as SignInRouteImport } from './routes/sign-in'
 import { Route as AppIndexRouteImport } from './routes/_app/index'
 import { Route as AppAuditIndexRouteImport } from './routes/_app/audit/index'
+import { Route as AppAuditRowRouteImport } from './routes/_app/audit/$row'
 import { Route as AppChangesIndexRouteImport } from './routes/_app/changes/index'
 import { Route as AppChangesChangeSetRouteImport } from './routes/_app/changes/$changeSet'
 import { Route as AppChangesCompareRouteImport } from './routes/_app/changes/compare'
@@ -24,6 +25,8 @@ import { Route as AppPoliciesIndexRouteImport } from './routes/_app/policies/ind
 import { Route as AppSettingsIndexRouteImport } from './routes/_app/settings/index'
 import { Route as AppTokensIndexRouteImport } from './routes/_app/tokens/index'
 import { Route as AppUsersIndexRouteImport } from './routes/_app/users/index'
+import { Route as AppUsersUserRouteImport } from './routes/_app/users/$user'
+import { Route as AppUsersRolesRouteImport } from './routes/_app/users/roles'
 import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
 import { Route as AppChangesDeploymentsIndexRouteImport } from './routes/_app/changes/deployments/index'
 import { Route as AppChangesDeploymentsDeploymentRouteImport } from './routes/_app/changes/deployments/$deployment'
@@ -52,6 +55,11 @@ const AppIndexRoute = AppIndexRouteImport.update({
 const AppAuditIndexRoute = AppAuditIndexRouteImport.update({
   id: '/audit/',
   path: '/audit/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppAuditRowRoute = AppAuditRowRouteImport.update({
+  id: '/audit/$row',
+  path: '/audit/$row',
   getParentRoute: () => AppRoute,
 } as any)
 const AppChangesIndexRoute = AppChangesIndexRouteImport.update({
@@ -104,6 +112,16 @@ const AppUsersIndexRoute = AppUsersIndexRouteImport.update({
   path: '/users/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppUsersUserRoute = AppUsersUserRouteImport.update({
+  id: '/users/$user',
+  path: '/users/$user',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppUsersRolesRoute = AppUsersRolesRouteImport.update({
+  id: '/users/roles',
+  path: '/users/roles',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppVhostsIndexRoute = AppVhostsIndexRouteImport.update({
   id: '/vhosts/',
   path: '/vhosts/',
@@ -138,10 +156,13 @@ export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/audit/$row': typeof AppAuditRowRoute
   '/changes/$changeSet': typeof AppChangesChangeSetRoute
   '/changes/compare': typeof AppChangesCompareRoute
   '/changes/mine': typeof AppChangesMineRoute
   '/changes/review': typeof AppChangesReviewRoute
+  '/users/$user': typeof AppUsersUserRoute
+  '/users/roles': typeof AppUsersRolesRoute
   '/audit/': typeof AppAuditIndexRoute
   '/changes/': typeof AppChangesIndexRoute
   '/ip-lists/': typeof AppIpListsIndexRoute
@@ -159,10 +180,13 @@ export interface FileRoutesByTo {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/': typeof AppIndexRoute
+  '/audit/$row': typeof AppAuditRowRoute
   '/changes/$changeSet': typeof AppChangesChangeSetRoute
   '/changes/compare': typeof AppChangesCompareRoute
   '/changes/mine': typeof AppChangesMineRoute
   '/changes/review': typeof AppChangesReviewRoute
+  '/users/$user': typeof AppUsersUserRoute
+  '/users/roles': typeof AppUsersRolesRoute
   '/audit': typeof AppAuditIndexRoute
   '/changes': typeof AppChangesIndexRoute
   '/ip-lists': typeof AppIpListsIndexRoute
@@ -182,10 +206,13 @@ export interface FileRoutesById {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/_app/': typeof AppIndexRoute
+  '/_app/audit/$row': typeof AppAuditRowRoute
   '/_app/changes/$changeSet': typeof AppChangesChangeSetRoute
   '/_app/changes/compare': typeof AppChangesCompareRoute
   '/_app/changes/mine': typeof AppChangesMineRoute
   '/_app/changes/review': typeof AppChangesReviewRoute
+  '/_app/users/$user': typeof AppUsersUserRoute
+  '/_app/users/roles': typeof AppUsersRolesRoute
   '/_app/audit/': typeof AppAuditIndexRoute
   '/_app/changes/': typeof AppChangesIndexRoute
   '/_app/ip-lists/': typeof AppIpListsIndexRoute
@@ -205,10 +232,13 @@ export interface FileRouteTypes {
     | '/'
     | '/setup'
     | '/sign-in'
+    | '/audit/$row'
     | '/changes/$changeSet'
     | '/changes/compare'
     | '/changes/mine'
     | '/changes/review'
+    | '/users/$user'
+    | '/users/roles'
     | '/audit/'
     | '/changes/'
     | '/ip-lists/'
@@ -226,10 +256,13 @@ export interface FileRouteTypes {
     | '/setup'
     | '/sign-in'
     | '/'
+    | '/audit/$row'
     | '/changes/$changeSet'
     | '/changes/compare'
     | '/changes/mine'
     | '/changes/review'
+    | '/users/$user'
+    | '/users/roles'
     | '/audit'
     | '/changes'
     | '/ip-lists'
@@ -248,10 +281,13 @@ export interface FileRouteTypes {
     | '/setup'
     | '/sign-in'
     | '/_app/'
+    | '/_app/audit/$row'
     | '/_app/changes/$changeSet'
     | '/_app/changes/compare'
     | '/_app/changes/mine'
     | '/_app/changes/review'
+    | '/_app/users/$user'
+    | '/_app/users/roles'
     | '/_app/audit/'
     | '/_app/changes/'
     | '/_app/ip-lists/'
@@ -307,6 +343,13 @@ declare module '@tanstack/react-router' {
       path: '/audit'
       fullPath: '/audit/'
       preLoaderRoute: typeof AppAuditIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/audit/$row': {
+      id: '/_app/audit/$row'
+      path: '/audit/$row'
+      fullPath: '/audit/$row'
+      preLoaderRoute: typeof AppAuditRowRouteImport
       parentRoute: typeof AppRoute
     }
     '/_app/changes/': {
@@ -379,6 +422,20 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppUsersIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/users/$user': {
+      id: '/_app/users/$user'
+      path: '/users/$user'
+      fullPath: '/users/$user'
+      preLoaderRoute: typeof AppUsersUserRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/users/roles': {
+      id: '/_app/users/roles'
+      path: '/users/roles'
+      fullPath: '/users/roles'
+      preLoaderRoute: typeof AppUsersRolesRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/vhosts/': {
       id: '/_app/vhosts/'
       path: '/vhosts'
@@ -419,10 +476,13 @@ declare module '@tanstack/react-router' {
 
 interface AppRouteChildren {
   AppIndexRoute: typeof AppIndexRoute
+  AppAuditRowRoute: typeof AppAuditRowRoute
   AppChangesChangeSetRoute: typeof AppChangesChangeSetRoute
   AppChangesCompareRoute: typeof AppChangesCompareRoute
   AppChangesMineRoute: typeof AppChangesMineRoute
   AppChangesReviewRoute: typeof AppChangesReviewRoute
+  AppUsersUserRoute: typeof AppUsersUserRoute
+  AppUsersRolesRoute: typeof AppUsersRolesRoute
   AppAuditIndexRoute: typeof AppAuditIndexRoute
   AppChangesIndexRoute: typeof AppChangesIndexRoute
   AppIpListsIndexRoute: typeof AppIpListsIndexRoute
@@ -439,10 +499,13 @@ interface AppRouteChildren {
 
 const AppRouteChildren: AppRouteChildren = {
   AppIndexRoute: AppIndexRoute,
+  AppAuditRowRoute: AppAuditRowRoute,
   AppChangesChangeSetRoute: AppChangesChangeSetRoute,
   AppChangesCompareRoute: AppChangesCompareRoute,
   AppChangesMineRoute: AppChangesMineRoute,
   AppChangesReviewRoute: AppChangesReviewRoute,
+  AppUsersUserRoute: AppUsersUserRoute,
+  AppUsersRolesRoute: AppUsersRolesRoute,
   AppAuditIndexRoute: AppAuditIndexRoute,
   AppChangesIndexRoute: AppChangesIndexRoute,
   AppIpListsIndexRoute: AppIpListsIndexRoute,
