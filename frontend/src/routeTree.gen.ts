@@ -13,6 +13,8 @@ import { Route as AppRouteImport } from './routes/_app'
 import { Route as SetupRouteImport } from './routes/setup'
 import { Route as SignInRouteImport } from './routes/sign-in'
 import { Route as AppIndexRouteImport } from './routes/_app/index'
+import { Route as AppDevelopersRouteImport } from './routes/_app/developers'
+import { Route as AppMeRouteImport } from './routes/_app/me'
 import { Route as AppAuditIndexRouteImport } from './routes/_app/audit/index'
 import { Route as AppAuditRowRouteImport } from './routes/_app/audit/$row'
 import { Route as AppChangesIndexRouteImport } from './routes/_app/changes/index'
@@ -50,6 +52,16 @@ const SignInRoute = SignInRouteImport.update({
 const AppIndexRoute = AppIndexRouteImport.update({
   id: '/',
   path: '/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppDevelopersRoute = AppDevelopersRouteImport.update({
+  id: '/developers',
+  path: '/developers',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppMeRoute = AppMeRouteImport.update({
+  id: '/me',
+  path: '/me',
   getParentRoute: () => AppRoute,
 } as any)
 const AppAuditIndexRoute = AppAuditIndexRouteImport.update({
@@ -156,6 +168,8 @@ export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/developers': typeof AppDevelopersRoute
+  '/me': typeof AppMeRoute
   '/audit/$row': typeof AppAuditRowRoute
   '/changes/$changeSet': typeof AppChangesChangeSetRoute
   '/changes/compare': typeof AppChangesCompareRoute
@@ -179,6 +193,8 @@ export interface FileRoutesByFullPath {
 export interface FileRoutesByTo {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/developers': typeof AppDevelopersRoute
+  '/me': typeof AppMeRoute
   '/': typeof AppIndexRoute
   '/audit/$row': typeof AppAuditRowRoute
   '/changes/$changeSet': typeof AppChangesChangeSetRoute
@@ -205,6 +221,8 @@ export interface FileRoutesById {
   '/_app': typeof AppRouteWithChildren
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/_app/developers': typeof AppDevelopersRoute
+  '/_app/me': typeof AppMeRoute
   '/_app/': typeof AppIndexRoute
   '/_app/audit/$row': typeof AppAuditRowRoute
   '/_app/changes/$changeSet': typeof AppChangesChangeSetRoute
@@ -232,6 +250,8 @@ export interface FileRouteTypes {
     | '/'
     | '/setup'
     | '/sign-in'
+    | '/developers'
+    | '/me'
     | '/audit/$row'
     | '/changes/$changeSet'
     | '/changes/compare'
@@ -255,6 +275,8 @@ export interface FileRouteTypes {
   to:
     | '/setup'
     | '/sign-in'
+    | '/developers'
+    | '/me'
     | '/'
     | '/audit/$row'
     | '/changes/$changeSet'
@@ -280,6 +302,8 @@ export interface FileRouteTypes {
     | '/_app'
     | '/setup'
     | '/sign-in'
+    | '/_app/developers'
+    | '/_app/me'
     | '/_app/'
     | '/_app/audit/$row'
     | '/_app/changes/$changeSet'
@@ -336,6 +360,20 @@ declare module '@tanstack/react-router' {
       path: '/'
       fullPath: '/'
       preLoaderRoute: typeof AppIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/developers': {
+      id: '/_app/developers'
+      path: '/developers'
+      fullPath: '/developers'
+      preLoaderRoute: typeof AppDevelopersRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/me': {
+      id: '/_app/me'
+      path: '/me'
+      fullPath: '/me'
+      preLoaderRoute: typeof AppMeRouteImport
       parentRoute: typeof AppRoute
     }
     '/_app/audit/': {
@@ -475,6 +513,8 @@ declare module '@tanstack/react-router' {
 }
 
 interface AppRouteChildren {
+  AppDevelopersRoute: typeof AppDevelopersRoute
+  AppMeRoute: typeof AppMeRoute
   AppIndexRoute: typeof AppIndexRoute
   AppAuditRowRoute: typeof AppAuditRowRoute
   AppChangesChangeSetRoute: typeof AppChangesChangeSetRoute
@@ -498,6 +538,8 @@ interface AppRouteChildren {
 }
 
 const AppRouteChildren: AppRouteChildren = {
+  AppDevelopersRoute: AppDevelopersRoute,
+  AppMeRoute: AppMeRoute,
   AppIndexRoute: AppIndexRoute,
   AppAuditRowRoute: AppAuditRowRoute,
   AppChangesChangeSetRoute: AppChangesChangeSetRoute,

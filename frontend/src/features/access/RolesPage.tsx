@@ -1,5 +1,5 @@
 import type { Role, RoleRow } from "@guard-proxy/client";
-import { Badge, Table, Text } from "@mantine/core";
+import { Badge, Box, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { rolesQuery } from "@/auth/use-me";
 import { Loaded } from "@/components/Loaded";
@@ -21,7 +21,7 @@ export function RolesPage() {
       />
       <Loaded query={query}>
         {({ items }) => (
-          <div className={classes.box} role="region" aria-label="What roles may do" tabIndex={0}>
+          <Box className={classes.box} role="region" aria-label="What roles may do" tabIndex={0}>
             <Table className={classes.table} stickyHeader>
               <Table.Thead>
                 <Table.Tr>
@@ -38,7 +38,7 @@ export function RolesPage() {
                 ))}
               </Table.Tbody>
             </Table>
-          </div>
+          </Box>
         )}
       </Loaded>
     </>

@@ -21,11 +21,11 @@ export function TokensPage() {
   const { can } = useMe();
   const may = can("read", "token");
   const revoking = can("delete", "token").disabledReason;
-  const pages = usePages(keys.list("tokens"), async (_, signal) => {
-    if (!may.allowed) return { items: [], next_cursor: null };
-    const { items, total } = await call(listTokens({ signal }));
-    return { items, total, next_cursor: null };
-  });
+  const pages = usePages(
+    keys.list("tokens"),
+    async (_, signal) => ({ ...(await call(listTokens({ signal }))), next_cursor: null }),
+    may.allowed,
+  );
   const [creating, setCreating] = useState(false);
   const [doomed, setDoomed] = useState<TokenInfo>();
   const [error, setError] = useState<unknown>();

@@ -51,8 +51,10 @@ export function UsersPage() {
   const { can } = useMe();
   const may = can("read", "user");
   const query = { q, limit: 100 };
-  const pages = usePages(keys.list("users", query), async (cursor, signal) =>
-    may.allowed ? call(listUsers({ query: { ...query, cursor }, signal })) : { items: [], next_cursor: null },
+  const pages = usePages(
+    keys.list("users", query),
+    (cursor, signal) => call(listUsers({ query: { ...query, cursor }, signal })),
+    may.allowed,
   );
   const [inviting, setInviting] = useState(false);
   return (

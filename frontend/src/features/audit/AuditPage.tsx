@@ -74,9 +74,11 @@ export function AuditPage() {
   const { can } = useMe();
   const may = can("read", "audit");
   const query = { ...search, author: search.author ? [search.author] : undefined, object: search.object ? [search.object] : undefined };
-  const pages = usePages(keys.list("audit", query), async (cursor, signal) =>
-    // A look without permission is a row of its own in the log.
-    may.allowed ? call(listAudit({ query: { ...query, limit: 100, cursor }, signal })) : { items: [], next_cursor: null },
+  // A look without permission would be a row of its own in the log.
+  const pages = usePages(
+    keys.list("audit", query),
+    (cursor, signal) => call(listAudit({ query: { ...query, limit: 100, cursor }, signal })),
+    may.allowed,
   );
   const [verifying, setVerifying] = useState(false);
   const [exporting, setExporting] = useState(false);

@@ -1,5 +1,5 @@
 import { type AuditRecord, getAuditRow } from "@guard-proxy/client";
-import { Alert, Anchor, Code, Group, Table, Text, Title } from "@mantine/core";
+import { Alert, Anchor, Box, Code, Group, Table, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useMe } from "@/auth/use-me";
@@ -153,7 +153,7 @@ function Sides({ before, after }: { before: Value; after: Value }) {
   const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
   if (names.length === 0) return <Text size="sm">The row has neither: what was done is all that there is to say.</Text>;
   return (
-    <div className={classes.box} role="region" aria-label="Before and after" tabIndex={0}>
+    <Box className={classes.box} role="region" aria-label="Before and after" tabIndex={0}>
       <Table layout="fixed" className={classes.table}>
         <Table.Thead>
           <Table.Tr>
@@ -181,7 +181,7 @@ function Sides({ before, after }: { before: Value; after: Value }) {
           })}
         </Table.Tbody>
       </Table>
-    </div>
+    </Box>
   );
 }
 

@@ -14,8 +14,10 @@ const query = { review: true, limit: 100 };
 export function ReviewsPage() {
   const { can } = useMe();
   const may = can("update", "approval");
-  const pages = usePages(keys.list("change-sets", query), async (cursor, signal) =>
-    may.allowed ? call(listChangeSets({ query: { ...query, cursor }, signal })) : { items: [], next_cursor: null },
+  const pages = usePages(
+    keys.list("change-sets", query),
+    (cursor, signal) => call(listChangeSets({ query: { ...query, cursor }, signal })),
+    may.allowed,
   );
   return (
     <>
