@@ -21,6 +21,9 @@ import { Route as AppSettingsIndexRouteImport } from './routes/_app/settings/ind
 import { Route as AppTokensIndexRouteImport } from './routes/_app/tokens/index'
 import { Route as AppUsersIndexRouteImport } from './routes/_app/users/index'
 import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
+import { Route as AppVhostsNewRouteImport } from './routes/_app/vhosts/new'
+import { Route as AppVhostsVhostIndexRouteImport } from './routes/_app/vhosts/$vhost/index'
+import { Route as AppVhostsVhostEditRouteImport } from './routes/_app/vhosts/$vhost/edit'
 
 const AppRoute = AppRouteImport.update({
   id: '/_app',
@@ -81,11 +84,27 @@ const AppVhostsIndexRoute = AppVhostsIndexRouteImport.update({
   path: '/vhosts/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppVhostsNewRoute = AppVhostsNewRouteImport.update({
+  id: '/vhosts/new',
+  path: '/vhosts/new',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppVhostsVhostIndexRoute = AppVhostsVhostIndexRouteImport.update({
+  id: '/vhosts/$vhost/',
+  path: '/vhosts/$vhost/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppVhostsVhostEditRoute = AppVhostsVhostEditRouteImport.update({
+  id: '/vhosts/$vhost/edit',
+  path: '/vhosts/$vhost/edit',
+  getParentRoute: () => AppRoute,
+} as any)
 
 export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/vhosts/new': typeof AppVhostsNewRoute
   '/audit/': typeof AppAuditIndexRoute
   '/changes/': typeof AppChangesIndexRoute
   '/ip-lists/': typeof AppIpListsIndexRoute
@@ -94,11 +113,14 @@ export interface FileRoutesByFullPath {
   '/tokens/': typeof AppTokensIndexRoute
   '/users/': typeof AppUsersIndexRoute
   '/vhosts/': typeof AppVhostsIndexRoute
+  '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
+  '/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
 }
 export interface FileRoutesByTo {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/': typeof AppIndexRoute
+  '/vhosts/new': typeof AppVhostsNewRoute
   '/audit': typeof AppAuditIndexRoute
   '/changes': typeof AppChangesIndexRoute
   '/ip-lists': typeof AppIpListsIndexRoute
@@ -107,6 +129,8 @@ export interface FileRoutesByTo {
   '/tokens': typeof AppTokensIndexRoute
   '/users': typeof AppUsersIndexRoute
   '/vhosts': typeof AppVhostsIndexRoute
+  '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
+  '/vhosts/$vhost': typeof AppVhostsVhostIndexRoute
 }
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
@@ -114,6 +138,7 @@ export interface FileRoutesById {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/_app/': typeof AppIndexRoute
+  '/_app/vhosts/new': typeof AppVhostsNewRoute
   '/_app/audit/': typeof AppAuditIndexRoute
   '/_app/changes/': typeof AppChangesIndexRoute
   '/_app/ip-lists/': typeof AppIpListsIndexRoute
@@ -122,6 +147,8 @@ export interface FileRoutesById {
   '/_app/tokens/': typeof AppTokensIndexRoute
   '/_app/users/': typeof AppUsersIndexRoute
   '/_app/vhosts/': typeof AppVhostsIndexRoute
+  '/_app/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
+  '/_app/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
 }
 export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
@@ -129,6 +156,7 @@ export interface FileRouteTypes {
     | '/'
     | '/setup'
     | '/sign-in'
+    | '/vhosts/new'
     | '/audit/'
     | '/changes/'
     | '/ip-lists/'
@@ -137,11 +165,14 @@ export interface FileRouteTypes {
     | '/tokens/'
     | '/users/'
     | '/vhosts/'
+    | '/vhosts/$vhost/edit'
+    | '/vhosts/$vhost/'
   fileRoutesByTo: FileRoutesByTo
   to:
     | '/setup'
     | '/sign-in'
     | '/'
+    | '/vhosts/new'
     | '/audit'
     | '/changes'
     | '/ip-lists'
@@ -150,12 +181,15 @@ export interface FileRouteTypes {
     | '/tokens'
     | '/users'
     | '/vhosts'
+    | '/vhosts/$vhost/edit'
+    | '/vhosts/$vhost'
   id:
     | '__root__'
     | '/_app'
     | '/setup'
     | '/sign-in'
     | '/_app/'
+    | '/_app/vhosts/new'
     | '/_app/audit/'
     | '/_app/changes/'
     | '/_app/ip-lists/'
@@ -164,6 +198,8 @@ export interface FileRouteTypes {
     | '/_app/tokens/'
     | '/_app/users/'
     | '/_app/vhosts/'
+    | '/_app/vhosts/$vhost/edit'
+    | '/_app/vhosts/$vhost/'
   fileRoutesById: FileRoutesById
 }
 export interface RootRouteChildren {
@@ -258,11 +294,33 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppVhostsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/vhosts/new': {
+      id: '/_app/vhosts/new'
+      path: '/vhosts/new'
+      fullPath: '/vhosts/new'
+      preLoaderRoute: typeof AppVhostsNewRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/vhosts/$vhost/': {
+      id: '/_app/vhosts/$vhost/'
+      path: '/vhosts/$vhost'
+      fullPath: '/vhosts/$vhost/'
+      preLoaderRoute: typeof AppVhostsVhostIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/vhosts/$vhost/edit': {
+      id: '/_app/vhosts/$vhost/edit'
+      path: '/vhosts/$vhost/edit'
+      fullPath: '/vhosts/$vhost/edit'
+      preLoaderRoute: typeof AppVhostsVhostEditRouteImport
+      parentRoute: typeof AppRoute
+    }
   }
 }
 
 interface AppRouteChildren {
   AppIndexRoute: typeof AppIndexRoute
+  AppVhostsNewRoute: typeof AppVhostsNewRoute
   AppAuditIndexRoute: typeof AppAuditIndexRoute
   AppChangesIndexRoute: typeof AppChangesIndexRoute
   AppIpListsIndexRoute: typeof AppIpListsIndexRoute
@@ -271,10 +329,13 @@ interface AppRouteChildren {
   AppTokensIndexRoute: typeof AppTokensIndexRoute
   AppUsersIndexRoute: typeof AppUsersIndexRoute
   AppVhostsIndexRoute: typeof AppVhostsIndexRoute
+  AppVhostsVhostEditRoute: typeof AppVhostsVhostEditRoute
+  AppVhostsVhostIndexRoute: typeof AppVhostsVhostIndexRoute
 }
 
 const AppRouteChildren: AppRouteChildren = {
   AppIndexRoute: AppIndexRoute,
+  AppVhostsNewRoute: AppVhostsNewRoute,
   AppAuditIndexRoute: AppAuditIndexRoute,
   AppChangesIndexRoute: AppChangesIndexRoute,
   AppIpListsIndexRoute: AppIpListsIndexRoute,
@@ -283,6 +344,8 @@ const AppRouteChildren: AppRouteChildren = {
   AppTokensIndexRoute: AppTokensIndexRoute,
   AppUsersIndexRoute: AppUsersIndexRoute,
   AppVhostsIndexRoute: AppVhostsIndexRoute,
+  AppVhostsVhostEditRoute: AppVhostsVhostEditRoute,
+  AppVhostsVhostIndexRoute: AppVhostsVhostIndexRoute,
 }
 
 const AppRouteWithChildren = AppRoute._addFileChildren(AppRouteChildren)

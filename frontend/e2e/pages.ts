@@ -1,0 +1,30 @@
+/**
+ * Every page of the panel, by one line: it is looked at by axe, and pictured by `npm run screenshots`.
+ * `sample.ts` makes what they show.
+ */
+export interface PanelPage {
+  /** The picture's name. */
+  name: string;
+  path: string;
+  /** Its heading, which is there when the page is drawn. */
+  title: string | RegExp;
+  /** Shown to who is not signed in. */
+  outside?: true;
+}
+
+export const PAGES: PanelPage[] = [
+  { name: "sign-in", path: "/sign-in", title: "Sign in", outside: true },
+  { name: "setup", path: "/setup", title: "Choose a password", outside: true },
+  { name: "overview", path: "/", title: "Overview" },
+  { name: "vhosts", path: "/vhosts", title: "Vhosts" },
+  { name: "vhost-new", path: "/vhosts/new", title: "New vhost" },
+  { name: "vhost-routing", path: "/vhosts/store", title: "Store" },
+  { name: "vhost-upstream", path: "/vhosts/store?tab=upstream", title: "Store" },
+  { name: "vhost-access", path: "/vhosts/store?tab=access", title: "Store" },
+  { name: "vhost-policy", path: "/vhosts/store?tab=policy", title: "Store" },
+  { name: "vhost-limits", path: "/vhosts/store?tab=limits", title: "Store" },
+  { name: "vhost-proof", path: "/vhosts/store?tab=proof", title: "Store" },
+  { name: "vhost-json", path: "/vhosts/store?tab=json", title: "Store" },
+  { name: "vhost-edit", path: "/vhosts/store/edit", title: "Edit Store" },
+  { name: "ip-lists", path: "/ip-lists", title: "IP lists" },
+];
