@@ -30,8 +30,11 @@ import { Route as AppUsersIndexRouteImport } from './routes/_app/users/index'
 import { Route as AppUsersUserRouteImport } from './routes/_app/users/$user'
 import { Route as AppUsersRolesRouteImport } from './routes/_app/users/roles'
 import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
+import { Route as AppVhostsNewRouteImport } from './routes/_app/vhosts/new'
 import { Route as AppChangesDeploymentsIndexRouteImport } from './routes/_app/changes/deployments/index'
 import { Route as AppChangesDeploymentsDeploymentRouteImport } from './routes/_app/changes/deployments/$deployment'
+import { Route as AppVhostsVhostIndexRouteImport } from './routes/_app/vhosts/$vhost/index'
+import { Route as AppVhostsVhostEditRouteImport } from './routes/_app/vhosts/$vhost/edit'
 import { Route as AppChangesRevisionsRevisionIndexRouteImport } from './routes/_app/changes/revisions/$revision.index'
 import { Route as AppChangesRevisionsRevisionRollbackRouteImport } from './routes/_app/changes/revisions/$revision.rollback'
 
@@ -139,6 +142,11 @@ const AppVhostsIndexRoute = AppVhostsIndexRouteImport.update({
   path: '/vhosts/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppVhostsNewRoute = AppVhostsNewRouteImport.update({
+  id: '/vhosts/new',
+  path: '/vhosts/new',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppChangesDeploymentsIndexRoute =
   AppChangesDeploymentsIndexRouteImport.update({
     id: '/changes/deployments/',
@@ -151,6 +159,16 @@ const AppChangesDeploymentsDeploymentRoute =
     path: '/changes/deployments/$deployment',
     getParentRoute: () => AppRoute,
   } as any)
+const AppVhostsVhostIndexRoute = AppVhostsVhostIndexRouteImport.update({
+  id: '/vhosts/$vhost/',
+  path: '/vhosts/$vhost/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppVhostsVhostEditRoute = AppVhostsVhostEditRouteImport.update({
+  id: '/vhosts/$vhost/edit',
+  path: '/vhosts/$vhost/edit',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppChangesRevisionsRevisionIndexRoute =
   AppChangesRevisionsRevisionIndexRouteImport.update({
     id: '/changes/revisions/$revision/',
@@ -177,6 +195,7 @@ export interface FileRoutesByFullPath {
   '/changes/review': typeof AppChangesReviewRoute
   '/users/$user': typeof AppUsersUserRoute
   '/users/roles': typeof AppUsersRolesRoute
+  '/vhosts/new': typeof AppVhostsNewRoute
   '/audit/': typeof AppAuditIndexRoute
   '/changes/': typeof AppChangesIndexRoute
   '/ip-lists/': typeof AppIpListsIndexRoute
@@ -186,7 +205,9 @@ export interface FileRoutesByFullPath {
   '/users/': typeof AppUsersIndexRoute
   '/vhosts/': typeof AppVhostsIndexRoute
   '/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/changes/deployments/': typeof AppChangesDeploymentsIndexRoute
+  '/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
   '/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
   '/changes/revisions/$revision/': typeof AppChangesRevisionsRevisionIndexRoute
 }
@@ -203,6 +224,7 @@ export interface FileRoutesByTo {
   '/changes/review': typeof AppChangesReviewRoute
   '/users/$user': typeof AppUsersUserRoute
   '/users/roles': typeof AppUsersRolesRoute
+  '/vhosts/new': typeof AppVhostsNewRoute
   '/audit': typeof AppAuditIndexRoute
   '/changes': typeof AppChangesIndexRoute
   '/ip-lists': typeof AppIpListsIndexRoute
@@ -212,7 +234,9 @@ export interface FileRoutesByTo {
   '/users': typeof AppUsersIndexRoute
   '/vhosts': typeof AppVhostsIndexRoute
   '/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/changes/deployments': typeof AppChangesDeploymentsIndexRoute
+  '/vhosts/$vhost': typeof AppVhostsVhostIndexRoute
   '/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
   '/changes/revisions/$revision': typeof AppChangesRevisionsRevisionIndexRoute
 }
@@ -231,6 +255,7 @@ export interface FileRoutesById {
   '/_app/changes/review': typeof AppChangesReviewRoute
   '/_app/users/$user': typeof AppUsersUserRoute
   '/_app/users/roles': typeof AppUsersRolesRoute
+  '/_app/vhosts/new': typeof AppVhostsNewRoute
   '/_app/audit/': typeof AppAuditIndexRoute
   '/_app/changes/': typeof AppChangesIndexRoute
   '/_app/ip-lists/': typeof AppIpListsIndexRoute
@@ -240,7 +265,9 @@ export interface FileRoutesById {
   '/_app/users/': typeof AppUsersIndexRoute
   '/_app/vhosts/': typeof AppVhostsIndexRoute
   '/_app/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/_app/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/_app/changes/deployments/': typeof AppChangesDeploymentsIndexRoute
+  '/_app/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
   '/_app/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
   '/_app/changes/revisions/$revision/': typeof AppChangesRevisionsRevisionIndexRoute
 }
@@ -259,6 +286,7 @@ export interface FileRouteTypes {
     | '/changes/review'
     | '/users/$user'
     | '/users/roles'
+    | '/vhosts/new'
     | '/audit/'
     | '/changes/'
     | '/ip-lists/'
@@ -268,7 +296,9 @@ export interface FileRouteTypes {
     | '/users/'
     | '/vhosts/'
     | '/changes/deployments/$deployment'
+    | '/vhosts/$vhost/edit'
     | '/changes/deployments/'
+    | '/vhosts/$vhost/'
     | '/changes/revisions/$revision/rollback'
     | '/changes/revisions/$revision/'
   fileRoutesByTo: FileRoutesByTo
@@ -285,6 +315,7 @@ export interface FileRouteTypes {
     | '/changes/review'
     | '/users/$user'
     | '/users/roles'
+    | '/vhosts/new'
     | '/audit'
     | '/changes'
     | '/ip-lists'
@@ -294,7 +325,9 @@ export interface FileRouteTypes {
     | '/users'
     | '/vhosts'
     | '/changes/deployments/$deployment'
+    | '/vhosts/$vhost/edit'
     | '/changes/deployments'
+    | '/vhosts/$vhost'
     | '/changes/revisions/$revision/rollback'
     | '/changes/revisions/$revision'
   id:
@@ -312,6 +345,7 @@ export interface FileRouteTypes {
     | '/_app/changes/review'
     | '/_app/users/$user'
     | '/_app/users/roles'
+    | '/_app/vhosts/new'
     | '/_app/audit/'
     | '/_app/changes/'
     | '/_app/ip-lists/'
@@ -321,7 +355,9 @@ export interface FileRouteTypes {
     | '/_app/users/'
     | '/_app/vhosts/'
     | '/_app/changes/deployments/$deployment'
+    | '/_app/vhosts/$vhost/edit'
     | '/_app/changes/deployments/'
+    | '/_app/vhosts/$vhost/'
     | '/_app/changes/revisions/$revision/rollback'
     | '/_app/changes/revisions/$revision/'
   fileRoutesById: FileRoutesById
@@ -481,6 +517,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppVhostsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/vhosts/new': {
+      id: '/_app/vhosts/new'
+      path: '/vhosts/new'
+      fullPath: '/vhosts/new'
+      preLoaderRoute: typeof AppVhostsNewRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/changes/deployments/': {
       id: '/_app/changes/deployments/'
       path: '/changes/deployments'
@@ -493,6 +536,20 @@ declare module '@tanstack/react-router' {
       path: '/changes/deployments/$deployment'
       fullPath: '/changes/deployments/$deployment'
       preLoaderRoute: typeof AppChangesDeploymentsDeploymentRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/vhosts/$vhost/': {
+      id: '/_app/vhosts/$vhost/'
+      path: '/vhosts/$vhost'
+      fullPath: '/vhosts/$vhost/'
+      preLoaderRoute: typeof AppVhostsVhostIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/vhosts/$vhost/edit': {
+      id: '/_app/vhosts/$vhost/edit'
+      path: '/vhosts/$vhost/edit'
+      fullPath: '/vhosts/$vhost/edit'
+      preLoaderRoute: typeof AppVhostsVhostEditRouteImport
       parentRoute: typeof AppRoute
     }
     '/_app/changes/revisions/$revision/': {
@@ -523,6 +580,7 @@ interface AppRouteChildren {
   AppChangesReviewRoute: typeof AppChangesReviewRoute
   AppUsersUserRoute: typeof AppUsersUserRoute
   AppUsersRolesRoute: typeof AppUsersRolesRoute
+  AppVhostsNewRoute: typeof AppVhostsNewRoute
   AppAuditIndexRoute: typeof AppAuditIndexRoute
   AppChangesIndexRoute: typeof AppChangesIndexRoute
   AppIpListsIndexRoute: typeof AppIpListsIndexRoute
@@ -532,7 +590,9 @@ interface AppRouteChildren {
   AppUsersIndexRoute: typeof AppUsersIndexRoute
   AppVhostsIndexRoute: typeof AppVhostsIndexRoute
   AppChangesDeploymentsDeploymentRoute: typeof AppChangesDeploymentsDeploymentRoute
+  AppVhostsVhostEditRoute: typeof AppVhostsVhostEditRoute
   AppChangesDeploymentsIndexRoute: typeof AppChangesDeploymentsIndexRoute
+  AppVhostsVhostIndexRoute: typeof AppVhostsVhostIndexRoute
   AppChangesRevisionsRevisionRollbackRoute: typeof AppChangesRevisionsRevisionRollbackRoute
   AppChangesRevisionsRevisionIndexRoute: typeof AppChangesRevisionsRevisionIndexRoute
 }
@@ -548,6 +608,7 @@ const AppRouteChildren: AppRouteChildren = {
   AppChangesReviewRoute: AppChangesReviewRoute,
   AppUsersUserRoute: AppUsersUserRoute,
   AppUsersRolesRoute: AppUsersRolesRoute,
+  AppVhostsNewRoute: AppVhostsNewRoute,
   AppAuditIndexRoute: AppAuditIndexRoute,
   AppChangesIndexRoute: AppChangesIndexRoute,
   AppIpListsIndexRoute: AppIpListsIndexRoute,
@@ -557,7 +618,9 @@ const AppRouteChildren: AppRouteChildren = {
   AppUsersIndexRoute: AppUsersIndexRoute,
   AppVhostsIndexRoute: AppVhostsIndexRoute,
   AppChangesDeploymentsDeploymentRoute: AppChangesDeploymentsDeploymentRoute,
+  AppVhostsVhostEditRoute: AppVhostsVhostEditRoute,
   AppChangesDeploymentsIndexRoute: AppChangesDeploymentsIndexRoute,
+  AppVhostsVhostIndexRoute: AppVhostsVhostIndexRoute,
   AppChangesRevisionsRevisionRollbackRoute:
     AppChangesRevisionsRevisionRollbackRoute,
   AppChangesRevisionsRevisionIndexRoute: AppChangesRevisionsRevisionIndexRoute,

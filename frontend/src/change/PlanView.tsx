@@ -4,7 +4,7 @@ import { IconAlertTriangle } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { StatusBadge } from "@/components/StatusBadge";
 import { UnifiedDiff } from "@/components/UnifiedDiff";
-import { approval } from "./model";
+import { approval, differs } from "./model";
 import { bytes, laneWords, objectPath } from "./words";
 
 /** What committing would do, most weighty first. */
@@ -15,9 +15,22 @@ export function PlanView({ plan }: { plan: Plan }) {
       <Problems plan={plan} />
       {needs.required && (
         <Alert color="yellow" variant="light" title="Somebody else has to approve it" icon={<IconAlertTriangle aria-hidden />}>
-          {needs.vhosts.length > 0 && <>It changes how {needs.vhosts.join(", ")} is protected.</>}
+          {needs.vhosts.length > 0 && (
+            <>
+              It touches protected vhosts: {needs.vhosts.join(", ")}
+              {needs.more > 0 && ` and ${needs.more} more`}.
+            </>
+          )}
         </Alert>
       )}
+      {(plan.errors.length === 0 || differs(plan)) && <Effects plan={plan} />}
+    </Stack>
+  );
+}
+
+function Effects({ plan }: { plan: Plan }) {
+  return (
+    <>
       <Part title="Risk">
         <Group gap="xs">
           <StatusBadge state={plan.risk.class} />
@@ -66,7 +79,7 @@ export function PlanView({ plan }: { plan: Plan }) {
         ))}
       </Part>
       <Files plan={plan} />
-    </Stack>
+    </>
   );
 }
 

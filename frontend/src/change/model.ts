@@ -5,6 +5,8 @@ export type Ask = {
   operations: OperationBody[];
   /** Becomes the revision's; can be edited before applying. */
   message?: string;
+  /** What the plan would be refused for goes back to the form at once: there is nothing to decide about yet. */
+  errorsToForm?: boolean;
 };
 
 export type Outcome =
@@ -23,9 +25,9 @@ export type Outcome =
   /** Thrown away; with what the plan would be refused for, pointers from the root. */
   | { kind: "cancelled"; errors: FieldError[] };
 
-/** What the server says of approval: whether somebody else has to say yes, and for which protected vhosts. */
-export function approval({ approval: { required, vhosts } }: Plan): { required: boolean; vhosts: string[] } {
-  return { required, vhosts: vhosts.names };
+/** What the server says of approval, with the names of the vhosts that want it. */
+export function approval({ approval: { required, vhosts } }: Plan): { required: boolean; vhosts: string[]; more: number } {
+  return { required, vhosts: vhosts.names, more: vhosts.total - vhosts.names.length };
 }
 
 /** Whether a commit came to nothing but a change set that waits, or that was approved before and is its owner's to commit. */

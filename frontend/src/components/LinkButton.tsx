@@ -4,7 +4,12 @@ import { ActionButton } from "./ActionButton";
 
 const RouterButton = createLink(Button<"a">);
 
-type Props = ButtonProps & { to: string; search?: Record<string, unknown>; children: React.ReactNode; disabledReason?: string | undefined };
+type Props = ButtonProps & {
+  to: string;
+  search?: Record<string, unknown>;
+  children: React.ReactNode;
+  disabledReason?: string | undefined;
+};
 
 /** A link that looks like a button; where it may not be used it says why. */
 export function LinkButton({ to, search, disabledReason, ...rest }: Props) {
