@@ -59,7 +59,7 @@ function Row({ row }: { row: RoleRow }) {
         return (
           <Table.Td key={action}>
             {least ? (
-              <Badge variant="light" color={COLORS[least]} tt="none">
+              <Badge variant="light" color={COLORS[least]} tt="none" miw="max-content">
                 {least}
               </Badge>
             ) : (

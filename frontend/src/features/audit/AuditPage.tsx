@@ -25,7 +25,7 @@ const columns: Column<AuditRecord>[] = [
   { id: "id", header: "Row", width: 80, cell: (row) => row.id },
   { id: "at", header: "When", width: 130, cell: (row) => <RelativeTime at={row.at} /> },
   { id: "author", header: "Who", width: 220, cell: (row) => <Who row={row} /> },
-  { id: "action", header: "Did", cell: (row) => <Did row={row} /> },
+  { id: "action", header: "Did", width: 200, cell: (row) => <Did row={row} /> },
   { id: "object", header: "To", hideBelow: "sm", cell: (row) => <About row={row} /> },
   { id: "address", header: "From", width: 150, hideBelow: "md", cell: (row) => row.address },
   { id: "revision", header: "Revision", width: 90, hideBelow: "md", align: "right", cell: (row) => row.revision },
@@ -45,7 +45,7 @@ function Did({ row }: { row: AuditRecord }) {
   const bad = row.action === "denied" || row.action.endsWith(".refused") || row.action === "sign_in_failed" || row.action === "take_back";
   return (
     <Group gap={6} wrap="wrap">
-      <Badge variant="light" color={bad ? "red" : row.action === "delete" ? "orange" : "blue"} tt="none">
+      <Badge variant="light" color={bad ? "red" : row.action === "delete" ? "orange" : "blue"} tt="none" miw="max-content">
         {row.action}
       </Badge>
       {sum && (

@@ -79,7 +79,7 @@ function Row({ row }: { row: AuditRecord }) {
               <Text size="sm">
                 {row.kind.replaceAll("_", " ")}{" "}
                 {page ? (
-                  <Anchor component={Link} to={page} inherit>
+                  <Anchor component={Link} to={page} underline="always" inherit>
                     {row.name}
                   </Anchor>
                 ) : (
@@ -97,7 +97,7 @@ function Row({ row }: { row: AuditRecord }) {
           [
             "Revision",
             row.revision !== null && (
-              <Anchor key="revision" component={Link} to={`/changes/revisions/${row.revision}`} inherit>
+              <Anchor key="revision" component={Link} to={`/changes/revisions/${row.revision}`} underline="always" inherit>
                 {row.revision}
               </Anchor>
             ),
@@ -141,7 +141,7 @@ function When({ at }: { at: string }) {
 
 function Filter({ search, words }: { search: Record<string, unknown>; words: string }) {
   return (
-    <Anchor component={Link} to="/audit" search={search as never} inherit>
+    <Anchor component={Link} to="/audit" search={search as never} underline="always" inherit>
       {words}
     </Anchor>
   );

@@ -60,7 +60,7 @@ function About({ changeSet }: { changeSet: ChangeSet }) {
           [
             "Committed as",
             changeSet.revision && (
-              <Anchor key="revision" component={Link} to={`/changes/revisions/${changeSet.revision}`} inherit>
+              <Anchor key="revision" component={Link} to={`/changes/revisions/${changeSet.revision}`} underline="always" inherit>
                 revision {changeSet.revision}
               </Anchor>
             ),

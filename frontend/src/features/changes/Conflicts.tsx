@@ -14,7 +14,7 @@ export function Conflicts({ changeSet, conflicts, run, busy }: Props) {
   const [chosen, setChosen] = useState<Record<string, Choice>>({});
   const open = conflicts.filter((one) => !chosen[id(one)]).length;
   return (
-    <Alert color="yellow" variant="outline" icon={<IconArrowsSplit aria-hidden />} title="Somebody else changed the same" role="alert">
+    <Alert color="yellow" variant="light" icon={<IconArrowsSplit aria-hidden />} title="Somebody else changed the same" role="alert">
       <Stack>
         <Text size="sm">
           Choose for each which side it is to be. What only one side changed is kept either way. Nothing is committed by it.

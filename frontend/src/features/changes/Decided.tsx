@@ -37,7 +37,7 @@ export function Decided({ changeSet, own }: { changeSet: ChangeSet; own: boolean
             )}
             <Text size="sm">
               Traffic goes on as before.{" "}
-              <Anchor component={Link} to={`/changes/deployments/${refusal.deployment}`} inherit>
+              <Anchor component={Link} to={`/changes/deployments/${refusal.deployment}`} underline="always" inherit>
                 The deployment
               </Anchor>
             </Text>

@@ -38,7 +38,7 @@ function One({ deployment }: { deployment: Deployment }) {
       {bad && (
         <Alert
           color={state === "refused" ? "red" : "yellow"}
-          variant="outline"
+          variant="light"
           icon={<IconX aria-hidden />}
           title={
             state === "refused" ? "It was refused; what was live stays live" : "It could not be brought to the node yet; it is tried again"
@@ -71,7 +71,7 @@ function One({ deployment }: { deployment: Deployment }) {
           ["State", <StatusBadge key="state" state={state} />],
           [
             "Revision",
-            <Anchor key="revision" component={Link} to={`/changes/revisions/${deployment.revision}`} inherit>
+            <Anchor key="revision" component={Link} to={`/changes/revisions/${deployment.revision}`} underline="always" inherit>
               {deployment.revision}
             </Anchor>,
           ],
@@ -101,7 +101,7 @@ function ObjectLink({ pointer }: { pointer: string }) {
   const object = objectOf(pointer);
   if (!object) return <Code>{pointer}</Code>;
   return (
-    <Anchor component={Link} to={`/${object}`} inherit ff="monospace">
+    <Anchor component={Link} to={`/${object}`} underline="always" inherit ff="monospace">
       {pointer}
     </Anchor>
   );

@@ -53,7 +53,7 @@ function OneObject({ object, errors, actions }: { object: ObjectDiff; errors: Fi
             <Text span c="dimmed" inherit fw={400}>
               {kindWords(kind)}
             </Text>{" "}
-            <Anchor component={Link} to={objectPage(kind, name)} inherit>
+            <Anchor component={Link} to={objectPage(kind, name)} underline="always" inherit>
               {name}
             </Anchor>
           </Title>

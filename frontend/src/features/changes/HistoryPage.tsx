@@ -50,7 +50,7 @@ export function HistoryPage() {
           object ? (
             <>
               All revisions that changed it, also those of one that had the name before.{" "}
-              <Anchor component={Link} to={`/${object}`} inherit>
+              <Anchor component={Link} to={`/${object}`} underline="always" inherit>
                 As it is now
               </Anchor>
             </>

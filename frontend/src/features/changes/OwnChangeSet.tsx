@@ -88,7 +88,7 @@ export function OwnChangeSet({ changeSet }: Props) {
                           disabledReason={frozen}
                           loading={work.busy}
                           onClick={() => void work.run(() => unstage(changeSet, object))}
-                          aria-label={`Take ${object.name} out`}
+                          aria-label={`Take out ${object.name}`}
                         >
                           Take out
                         </ActionButton>

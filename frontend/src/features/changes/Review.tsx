@@ -121,7 +121,7 @@ function Decision({ changeSet, plan, onCommitted, again }: Props & { plan: Plan;
           </Button>
         )}
         <Group>
-          <ActionButton color="green" loading={busy === "yes"} disabledReason={denied ?? blocked(plan)} onClick={() => void decide("yes")}>
+          <ActionButton loading={busy === "yes"} disabledReason={denied ?? blocked(plan)} onClick={() => void decide("yes")}>
             {commit ? "Approve and commit" : "Approve"}
           </ActionButton>
           <ActionButton

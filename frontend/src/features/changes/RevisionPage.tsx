@@ -114,7 +114,7 @@ function One({ revision }: { revision: RevisionInfo }) {
 function Way({ revision: { origin } }: { revision: RevisionInfo }) {
   if (origin.kind === "change_set") {
     return (
-      <Anchor component={Link} to={`/changes/${origin.id}`} inherit>
+      <Anchor component={Link} to={`/changes/${origin.id}`} underline="always" inherit>
         {originWords(origin)}
       </Anchor>
     );
@@ -123,7 +123,7 @@ function Way({ revision: { origin } }: { revision: RevisionInfo }) {
     return (
       <>
         {originWords(origin)}:{" "}
-        <Anchor component={Link} to={`/changes/deployments/${origin.deployment}`} inherit>
+        <Anchor component={Link} to={`/changes/deployments/${origin.deployment}`} underline="always" inherit>
           what the engines said
         </Anchor>
       </>
@@ -143,7 +143,7 @@ function ItsWay({ info }: { info: RevisionInfo }) {
     return (
       <Text size="sm">
         It went live. Now revision{" "}
-        <Anchor component={Link} to={`/changes/revisions/${live}`} inherit>
+        <Anchor component={Link} to={`/changes/revisions/${live}`} underline="always" inherit>
           {live}
         </Anchor>{" "}
         is live.
@@ -166,11 +166,11 @@ function TakenBack({ by }: { by: RevisionInfo }) {
         )}
         <Text size="sm">
           Revision{" "}
-          <Anchor component={Link} to={`/changes/revisions/${by.number}`} inherit>
+          <Anchor component={Link} to={`/changes/revisions/${by.number}`} underline="always" inherit>
             {by.number}
           </Anchor>{" "}
           put everything back as it was. Its author has the content as a refused change set. See{" "}
-          <Anchor component={Link} to={`/changes/deployments/${deployment}`} inherit>
+          <Anchor component={Link} to={`/changes/deployments/${deployment}`} underline="always" inherit>
             the deployment
           </Anchor>
           .
