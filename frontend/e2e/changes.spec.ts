@@ -172,7 +172,7 @@ test("a conflict shows both sides; what is chosen is on the newest revision then
   await expect(page.getByText("Somebody else changed the same")).toBeVisible();
   await axe(page);
   await page.getByRole("radio", { name: "Yours" }).check();
-  await page.getByRole("button", { name: "Bring onto the newest revision so" }).click();
+  await page.getByRole("button", { name: "Settle it so" }).click();
   await expect(page.getByText("title: Theirs → Mine")).toBeVisible();
   await expect(page.getByText(/description: .*kept/)).toBeVisible();
   await page.getByRole("button", { name: "Take out contested" }).click();
