@@ -4,6 +4,7 @@ import "./global.css";
 import { MantineProvider } from "@mantine/core";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
+import { setNonce } from "get-nonce";
 import { lazy, StrictMode, Suspense } from "react";
 import { createRoot } from "react-dom/client";
 import { session } from "./auth/session";
@@ -12,6 +13,10 @@ import { makeRouter } from "./router";
 import { cssVariables, styleNonce, theme } from "./theme";
 
 const Notifications = lazy(async () => ({ default: (await import("@mantine/notifications")).Notifications }));
+
+// For the styles of what locks the scrolling behind a drawer: it asks nobody else.
+const nonce = styleNonce();
+if (nonce) setNonce(nonce);
 
 const queries = makeQueries();
 const router = makeRouter(queries);
@@ -26,7 +31,7 @@ const root = document.getElementById("root");
 if (!root) throw new Error("no place for the panel in the page");
 createRoot(root).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto" cssVariablesResolver={cssVariables} getStyleNonce={() => styleNonce() ?? ""}>
+    <MantineProvider theme={theme} defaultColorScheme="auto" cssVariablesResolver={cssVariables} getStyleNonce={() => nonce ?? ""}>
       <QueryClientProvider client={queries}>
         <Suspense>
           <Notifications position="bottom-right" />

@@ -9,19 +9,15 @@ type Props = ButtonProps &
 
 /** A button that says why it may not be used, instead of hiding. It keeps the focus, so that the reason is heard, too. */
 export function ActionButton({ disabledReason, onClick, ...rest }: Props) {
-  const button = (
-    <Button
-      {...rest}
-      data-disabled={disabledReason ? true : undefined}
-      aria-disabled={disabledReason ? true : undefined}
-      onClick={disabledReason ? (event) => event.preventDefault() : onClick}
-    />
-  );
-  return disabledReason ? (
-    <Tooltip label={disabledReason} multiline maw={320} events={{ hover: true, focus: true, touch: true }}>
-      {button}
+  // One tree for both: a button that may be used from now on keeps the focus.
+  return (
+    <Tooltip label={disabledReason} disabled={!disabledReason} multiline maw={320} events={{ hover: true, focus: true, touch: true }}>
+      <Button
+        {...rest}
+        data-disabled={disabledReason ? true : undefined}
+        aria-disabled={disabledReason ? true : undefined}
+        onClick={disabledReason ? (event) => event.preventDefault() : onClick}
+      />
     </Tooltip>
-  ) : (
-    button
   );
 }
