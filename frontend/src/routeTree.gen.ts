@@ -17,10 +17,16 @@ import { Route as AppAuditIndexRouteImport } from './routes/_app/audit/index'
 import { Route as AppChangesIndexRouteImport } from './routes/_app/changes/index'
 import { Route as AppIpListsIndexRouteImport } from './routes/_app/ip-lists/index'
 import { Route as AppPoliciesIndexRouteImport } from './routes/_app/policies/index'
+import { Route as AppPoliciesNewRouteImport } from './routes/_app/policies/new'
 import { Route as AppSettingsIndexRouteImport } from './routes/_app/settings/index'
 import { Route as AppTokensIndexRouteImport } from './routes/_app/tokens/index'
 import { Route as AppUsersIndexRouteImport } from './routes/_app/users/index'
 import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
+import { Route as AppPoliciesPolicyIndexRouteImport } from './routes/_app/policies/$policy/index'
+import { Route as AppPoliciesPolicyNewExclusionRouteImport } from './routes/_app/policies/$policy/new-exclusion'
+import { Route as AppPoliciesPolicyNewRuleRouteImport } from './routes/_app/policies/$policy/new-rule'
+import { Route as AppPoliciesPolicyExclusionsExclusionRouteImport } from './routes/_app/policies/$policy/exclusions/$exclusion'
+import { Route as AppPoliciesPolicyRulesRuleRouteImport } from './routes/_app/policies/$policy/rules/$rule'
 
 const AppRoute = AppRouteImport.update({
   id: '/_app',
@@ -61,6 +67,11 @@ const AppPoliciesIndexRoute = AppPoliciesIndexRouteImport.update({
   path: '/policies/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppPoliciesNewRoute = AppPoliciesNewRouteImport.update({
+  id: '/policies/new',
+  path: '/policies/new',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppSettingsIndexRoute = AppSettingsIndexRouteImport.update({
   id: '/settings/',
   path: '/settings/',
@@ -81,11 +92,41 @@ const AppVhostsIndexRoute = AppVhostsIndexRouteImport.update({
   path: '/vhosts/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppPoliciesPolicyIndexRoute = AppPoliciesPolicyIndexRouteImport.update({
+  id: '/policies/$policy/',
+  path: '/policies/$policy/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppPoliciesPolicyNewExclusionRoute =
+  AppPoliciesPolicyNewExclusionRouteImport.update({
+    id: '/policies/$policy/new-exclusion',
+    path: '/policies/$policy/new-exclusion',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppPoliciesPolicyNewRuleRoute =
+  AppPoliciesPolicyNewRuleRouteImport.update({
+    id: '/policies/$policy/new-rule',
+    path: '/policies/$policy/new-rule',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppPoliciesPolicyExclusionsExclusionRoute =
+  AppPoliciesPolicyExclusionsExclusionRouteImport.update({
+    id: '/policies/$policy/exclusions/$exclusion',
+    path: '/policies/$policy/exclusions/$exclusion',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppPoliciesPolicyRulesRuleRoute =
+  AppPoliciesPolicyRulesRuleRouteImport.update({
+    id: '/policies/$policy/rules/$rule',
+    path: '/policies/$policy/rules/$rule',
+    getParentRoute: () => AppRoute,
+  } as any)
 
 export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/policies/new': typeof AppPoliciesNewRoute
   '/audit/': typeof AppAuditIndexRoute
   '/changes/': typeof AppChangesIndexRoute
   '/ip-lists/': typeof AppIpListsIndexRoute
@@ -94,11 +135,17 @@ export interface FileRoutesByFullPath {
   '/tokens/': typeof AppTokensIndexRoute
   '/users/': typeof AppUsersIndexRoute
   '/vhosts/': typeof AppVhostsIndexRoute
+  '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
+  '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
 }
 export interface FileRoutesByTo {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/': typeof AppIndexRoute
+  '/policies/new': typeof AppPoliciesNewRoute
   '/audit': typeof AppAuditIndexRoute
   '/changes': typeof AppChangesIndexRoute
   '/ip-lists': typeof AppIpListsIndexRoute
@@ -107,6 +154,11 @@ export interface FileRoutesByTo {
   '/tokens': typeof AppTokensIndexRoute
   '/users': typeof AppUsersIndexRoute
   '/vhosts': typeof AppVhostsIndexRoute
+  '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/policies/$policy': typeof AppPoliciesPolicyIndexRoute
+  '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
 }
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
@@ -114,6 +166,7 @@ export interface FileRoutesById {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/_app/': typeof AppIndexRoute
+  '/_app/policies/new': typeof AppPoliciesNewRoute
   '/_app/audit/': typeof AppAuditIndexRoute
   '/_app/changes/': typeof AppChangesIndexRoute
   '/_app/ip-lists/': typeof AppIpListsIndexRoute
@@ -122,6 +175,11 @@ export interface FileRoutesById {
   '/_app/tokens/': typeof AppTokensIndexRoute
   '/_app/users/': typeof AppUsersIndexRoute
   '/_app/vhosts/': typeof AppVhostsIndexRoute
+  '/_app/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/_app/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/_app/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
+  '/_app/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/_app/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
 }
 export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
@@ -129,6 +187,7 @@ export interface FileRouteTypes {
     | '/'
     | '/setup'
     | '/sign-in'
+    | '/policies/new'
     | '/audit/'
     | '/changes/'
     | '/ip-lists/'
@@ -137,11 +196,17 @@ export interface FileRouteTypes {
     | '/tokens/'
     | '/users/'
     | '/vhosts/'
+    | '/policies/$policy/new-exclusion'
+    | '/policies/$policy/new-rule'
+    | '/policies/$policy/'
+    | '/policies/$policy/exclusions/$exclusion'
+    | '/policies/$policy/rules/$rule'
   fileRoutesByTo: FileRoutesByTo
   to:
     | '/setup'
     | '/sign-in'
     | '/'
+    | '/policies/new'
     | '/audit'
     | '/changes'
     | '/ip-lists'
@@ -150,12 +215,18 @@ export interface FileRouteTypes {
     | '/tokens'
     | '/users'
     | '/vhosts'
+    | '/policies/$policy/new-exclusion'
+    | '/policies/$policy/new-rule'
+    | '/policies/$policy'
+    | '/policies/$policy/exclusions/$exclusion'
+    | '/policies/$policy/rules/$rule'
   id:
     | '__root__'
     | '/_app'
     | '/setup'
     | '/sign-in'
     | '/_app/'
+    | '/_app/policies/new'
     | '/_app/audit/'
     | '/_app/changes/'
     | '/_app/ip-lists/'
@@ -164,6 +235,11 @@ export interface FileRouteTypes {
     | '/_app/tokens/'
     | '/_app/users/'
     | '/_app/vhosts/'
+    | '/_app/policies/$policy/new-exclusion'
+    | '/_app/policies/$policy/new-rule'
+    | '/_app/policies/$policy/'
+    | '/_app/policies/$policy/exclusions/$exclusion'
+    | '/_app/policies/$policy/rules/$rule'
   fileRoutesById: FileRoutesById
 }
 export interface RootRouteChildren {
@@ -230,6 +306,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppPoliciesIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/policies/new': {
+      id: '/_app/policies/new'
+      path: '/policies/new'
+      fullPath: '/policies/new'
+      preLoaderRoute: typeof AppPoliciesNewRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/settings/': {
       id: '/_app/settings/'
       path: '/settings'
@@ -258,11 +341,47 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppVhostsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/policies/$policy/': {
+      id: '/_app/policies/$policy/'
+      path: '/policies/$policy'
+      fullPath: '/policies/$policy/'
+      preLoaderRoute: typeof AppPoliciesPolicyIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/new-exclusion': {
+      id: '/_app/policies/$policy/new-exclusion'
+      path: '/policies/$policy/new-exclusion'
+      fullPath: '/policies/$policy/new-exclusion'
+      preLoaderRoute: typeof AppPoliciesPolicyNewExclusionRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/new-rule': {
+      id: '/_app/policies/$policy/new-rule'
+      path: '/policies/$policy/new-rule'
+      fullPath: '/policies/$policy/new-rule'
+      preLoaderRoute: typeof AppPoliciesPolicyNewRuleRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/exclusions/$exclusion': {
+      id: '/_app/policies/$policy/exclusions/$exclusion'
+      path: '/policies/$policy/exclusions/$exclusion'
+      fullPath: '/policies/$policy/exclusions/$exclusion'
+      preLoaderRoute: typeof AppPoliciesPolicyExclusionsExclusionRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/rules/$rule': {
+      id: '/_app/policies/$policy/rules/$rule'
+      path: '/policies/$policy/rules/$rule'
+      fullPath: '/policies/$policy/rules/$rule'
+      preLoaderRoute: typeof AppPoliciesPolicyRulesRuleRouteImport
+      parentRoute: typeof AppRoute
+    }
   }
 }
 
 interface AppRouteChildren {
   AppIndexRoute: typeof AppIndexRoute
+  AppPoliciesNewRoute: typeof AppPoliciesNewRoute
   AppAuditIndexRoute: typeof AppAuditIndexRoute
   AppChangesIndexRoute: typeof AppChangesIndexRoute
   AppIpListsIndexRoute: typeof AppIpListsIndexRoute
@@ -271,10 +390,16 @@ interface AppRouteChildren {
   AppTokensIndexRoute: typeof AppTokensIndexRoute
   AppUsersIndexRoute: typeof AppUsersIndexRoute
   AppVhostsIndexRoute: typeof AppVhostsIndexRoute
+  AppPoliciesPolicyNewExclusionRoute: typeof AppPoliciesPolicyNewExclusionRoute
+  AppPoliciesPolicyNewRuleRoute: typeof AppPoliciesPolicyNewRuleRoute
+  AppPoliciesPolicyIndexRoute: typeof AppPoliciesPolicyIndexRoute
+  AppPoliciesPolicyExclusionsExclusionRoute: typeof AppPoliciesPolicyExclusionsExclusionRoute
+  AppPoliciesPolicyRulesRuleRoute: typeof AppPoliciesPolicyRulesRuleRoute
 }
 
 const AppRouteChildren: AppRouteChildren = {
   AppIndexRoute: AppIndexRoute,
+  AppPoliciesNewRoute: AppPoliciesNewRoute,
   AppAuditIndexRoute: AppAuditIndexRoute,
   AppChangesIndexRoute: AppChangesIndexRoute,
   AppIpListsIndexRoute: AppIpListsIndexRoute,
@@ -283,6 +408,12 @@ const AppRouteChildren: AppRouteChildren = {
   AppTokensIndexRoute: AppTokensIndexRoute,
   AppUsersIndexRoute: AppUsersIndexRoute,
   AppVhostsIndexRoute: AppVhostsIndexRoute,
+  AppPoliciesPolicyNewExclusionRoute: AppPoliciesPolicyNewExclusionRoute,
+  AppPoliciesPolicyNewRuleRoute: AppPoliciesPolicyNewRuleRoute,
+  AppPoliciesPolicyIndexRoute: AppPoliciesPolicyIndexRoute,
+  AppPoliciesPolicyExclusionsExclusionRoute:
+    AppPoliciesPolicyExclusionsExclusionRoute,
+  AppPoliciesPolicyRulesRuleRoute: AppPoliciesPolicyRulesRuleRoute,
 }
 
 const AppRouteWithChildren = AppRoute._addFileChildren(AppRouteChildren)

@@ -5,6 +5,8 @@ export type Ask = {
   operations: OperationBody[];
   /** Becomes the revision's; can be edited before applying. */
   message?: string;
+  /** What the plan would be refused for goes back to the form at once: there is nothing to decide about yet. */
+  errorsToForm?: boolean;
 };
 
 export type Outcome =

@@ -1,0 +1,33 @@
+import { type FieldError, Problem } from "@guard-proxy/client";
+
+/**
+ * Errors of a flow as if they were the resource's own: those of staging point into the request (`/operations/0/value/mode`), those of a
+ * plan begin at the root (`/policies/shop/mode`). What is about something else stays as it is.
+ */
+export function inResource(errors: FieldError[], root: string, index = 0): FieldError[] {
+  const roots = [`/operations/${index}/value`, root];
+  const seen = new Set<string>();
+  return errors.flatMap((error) => {
+    const at = roots.find((one) => error.pointer === one || error.pointer.startsWith(`${one}/`));
+    const pointer = at === undefined ? error.pointer : error.pointer.slice(at.length);
+    const key = JSON.stringify([pointer, error.code, error.line, error.column, error.detail]);
+    // The same fault is found by staging and by the engines' own validation.
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return [{ ...error, pointer }];
+  });
+}
+
+/** A plan's errors as a problem, so that what shows problems shows them. */
+export function refusedPlan(errors: FieldError[]): Problem {
+  const what = errors.length === 1 ? "One thing is" : `${errors.length} things are`;
+  return new Problem({
+    type: "about:blank",
+    code: "invalid",
+    title: "Not saved",
+    detail: `${what} in the way. Nothing was committed.`,
+    status: 422,
+    errors,
+    request_id: "",
+  });
+}
