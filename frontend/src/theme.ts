@@ -13,6 +13,14 @@ export const theme = createTheme({
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', monospace",
 });
 
+/** The words of badges and alerts on their own pale ground. */
+const ON_LIGHT = Object.fromEntries(
+  Object.entries({ green: "#1d6b2f", yellow: "#7a4500", red: "#a51111", blue: "#14569a", gray: "#3b4148" }).map(([name, color]) => [
+    `--mantine-color-${name}-light-color`,
+    color,
+  ]),
+);
+
 /** Mantine's dimmed text and placeholders are below AA. */
 export const cssVariables: CSSVariablesResolver = (theme) => ({
   variables: {},
@@ -21,6 +29,7 @@ export const cssVariables: CSSVariablesResolver = (theme) => ({
     "--mantine-color-placeholder": theme.colors.gray?.[7] ?? "#495057",
     "--mantine-color-error": theme.colors.red?.[9] ?? "#c92a2a",
     "--mantine-color-anchor": theme.colors.blue?.[8] ?? "#1971c2",
+    ...ON_LIGHT,
   },
   dark: {
     "--mantine-color-dimmed": theme.colors.dark?.[1] ?? "#b8b8b8",

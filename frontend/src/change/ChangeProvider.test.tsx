@@ -92,7 +92,9 @@ test("what would be refused cannot be applied, and says why", async () => {
 
 test("what needs approval waits for somebody else", async () => {
   server.use(
-    http.post("/api/v1/change-sets/c1/plan", () => answer({ ...plan, approval: { required: true, vhosts: ["shop"] } }, 201)),
+    http.post("/api/v1/change-sets/c1/plan", () =>
+      answer({ ...plan, approval: { required: true, vhosts: { names: ["shop"], total: 1 } } }, 201),
+    ),
     http.post("/api/v1/change-sets/c1/commit", () => answer({ ...changeSet, state: "awaiting_approval" }, 202)),
   );
   await saved();

@@ -15,7 +15,12 @@ export function PlanView({ plan }: { plan: Plan }) {
       <Problems plan={plan} />
       {needs.required && (
         <Alert color="yellow" variant="light" title="Somebody else has to approve it" icon={<IconAlertTriangle aria-hidden />}>
-          {needs.vhosts.length > 0 && <>It changes how {needs.vhosts.join(", ")} is protected.</>}
+          {needs.vhosts.length > 0 && (
+            <>
+              It touches protected vhosts: {needs.vhosts.join(", ")}
+              {needs.more > 0 && ` and ${needs.more} more`}.
+            </>
+          )}
         </Alert>
       )}
       <Part title="Risk">

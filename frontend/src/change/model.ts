@@ -25,14 +25,13 @@ export type Outcome =
   /** Thrown away; with what the plan would be refused for, pointers from the root. */
   | { kind: "cancelled"; errors: FieldError[] };
 
-/** What the server says of approval; absent where it knows of none. */
-export function approval(plan: Plan): { required: boolean; vhosts: string[] } {
-  const said = (plan as Plan & { approval?: { required?: boolean; vhosts?: string[] } }).approval;
-  return { required: said?.required ?? false, vhosts: said?.vhosts ?? [] };
+/** What the server says of approval, with the names of the vhosts that want it. */
+export function approval({ approval: { required, vhosts } }: Plan): { required: boolean; vhosts: string[]; more: number } {
+  return { required, vhosts: vhosts.names, more: vhosts.total - vhosts.names.length };
 }
 
 export function waitsForApproval(changeSet: ChangeSet): boolean {
-  return (changeSet.state as string) === "awaiting_approval";
+  return changeSet.state === "awaiting_approval";
 }
 
 /** Why this plan cannot be applied; undefined: it can. */

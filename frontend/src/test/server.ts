@@ -39,6 +39,8 @@ export const changeSet: ChangeSet = {
   message: "why",
   refusal: null,
   revision: null,
+  rollback_to: null,
+  approval: null,
   state: "open",
   version: 1,
 };
@@ -59,6 +61,7 @@ export const plan: Plan = {
   cost: { map_entries: 1, memory_bytes: 0, rulesets_to_load: 0, warm_up_ms: 0 },
   risk: { class: "high", reasons: [{ class: "high", code: "mode_lowered", message: "clients get more", pointer: "/policies/shop/mode" }] },
   vhosts: { names: ["shop"], total: 1 },
+  approval: { required: false, vhosts: { names: [], total: 0 } },
   diff: {
     counts: { created: 0, updated: 1, deleted: 0 },
     left_out: 0,

@@ -1,0 +1,110 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import { test as base, expect, type Page } from "@playwright/test";
+import { createGuardProxy } from "../../packages/client/src/index.ts";
+import { type Person, type Server, startServer } from "../../test/server.ts";
+import { startFront } from "./front.ts";
+
+export { expect };
+
+export type Role = "viewer" | "operator" | "editor" | "admin";
+type Guard = Server & {
+  /** Where the panel is, and the API beside it. */
+  url: string;
+  /** Asks a protected site, as a client of it would. */
+  site(hostname: string, path?: string): Promise<number>;
+  /** One person for each role. */
+  as(role: Role): Promise<Person>;
+};
+type Client = ReturnType<typeof createGuardProxy>;
+
+type ForWorker = {
+  /** The worker's own Guard Proxy. What a test makes there should have names of its own. */
+  guard: Guard;
+  /** An administrator's client, to arrange what a test begins with and to look at what came of it. */
+  api: Client;
+};
+type ForTest = {
+  /** Signs somebody with that role in; go to a page after it. */
+  signedIn(page: Page, role?: Role): Promise<Person>;
+  /** WCAG A and AA, light and dark. */
+  axe(page: Page): Promise<void>;
+  /** What the browser's console says in errors fails the test; a policy's violation is one. */
+  quiet: undefined;
+};
+
+/** The browser says so of each answer that is no success; the panel shows those itself. */
+const ANSWERS = /^Failed to load resource/;
+
+export const test = base.extend<ForTest, ForWorker>({
+  guard: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it
+    async ({}, use) => {
+      const server = await startServer();
+      try {
+        const front = await startFront(server.apiUrl);
+        const people = new Map<Role, Promise<Person>>();
+        const as = (role: Role) => {
+          const there = people.get(role) ?? server.person(role);
+          people.set(role, there);
+          return there;
+        };
+        await use({ ...server, url: front.url, as, site: (hostname, path) => site(server.httpUrl, hostname, path) });
+        await front.stop();
+      } finally {
+        await server.stop();
+      }
+    },
+    { scope: "worker", timeout: 120_000 },
+  ],
+
+  api: [async ({ guard }, use) => use(createGuardProxy({ baseUrl: guard.apiUrl, token: guard.token })), { scope: "worker" }],
+
+  baseURL: async ({ guard }, use) => use(guard.url),
+
+  signedIn: async ({ guard }, use) =>
+    use(async (page, role = "admin") => {
+      const person = await guard.as(role);
+      // The page's own requests and this one share their cookies.
+      const answer = await page.request.post(`${guard.url}/api/v1/auth/sign-in`, { data: person });
+      expect(answer.status(), await answer.text()).toBe(200);
+      return person;
+    }),
+
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it
+  axe: async ({}, use) =>
+    use(async (page) => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        await expect(page.locator("html")).toHaveAttribute("data-mantine-color-scheme", colorScheme);
+        const found = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]).analyze();
+        const faults = found.violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((one) => one.html).join("\n  ")}`);
+        expect(faults, `${page.url()} in ${colorScheme}`).toEqual([]);
+      }
+    }),
+
+  quiet: [
+    async ({ context }, use) => {
+      const said: string[] = [];
+      context.on("console", (message) => {
+        if (message.type() === "error" && !ANSWERS.test(message.text())) said.push(message.text());
+      });
+      context.on("weberror", (error) => said.push(String(error.error())));
+      await use(undefined);
+      expect(said, "errors in the console").toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** The status alone says what became of a request: 403 is a verdict. `fetch` sets no `Host`. */
+async function site(httpUrl: string, hostname: string, path = "/"): Promise<number> {
+  const { request } = await import("node:http");
+  const { hostname: address, port } = new URL(httpUrl);
+  return new Promise((done, fail) => {
+    const asked = request({ hostname: address, port, path, headers: { host: hostname }, agent: false }, (answer) => {
+      answer.resume();
+      done(answer.statusCode ?? 0);
+    });
+    asked.on("error", fail).end();
+  });
+}
