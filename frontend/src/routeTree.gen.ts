@@ -17,13 +17,19 @@ import { Route as AppAuditIndexRouteImport } from './routes/_app/audit/index'
 import { Route as AppChangesIndexRouteImport } from './routes/_app/changes/index'
 import { Route as AppIpListsIndexRouteImport } from './routes/_app/ip-lists/index'
 import { Route as AppPoliciesIndexRouteImport } from './routes/_app/policies/index'
+import { Route as AppPoliciesNewRouteImport } from './routes/_app/policies/new'
 import { Route as AppSettingsIndexRouteImport } from './routes/_app/settings/index'
 import { Route as AppTokensIndexRouteImport } from './routes/_app/tokens/index'
 import { Route as AppUsersIndexRouteImport } from './routes/_app/users/index'
 import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
 import { Route as AppVhostsNewRouteImport } from './routes/_app/vhosts/new'
+import { Route as AppPoliciesPolicyIndexRouteImport } from './routes/_app/policies/$policy/index'
+import { Route as AppPoliciesPolicyNewExclusionRouteImport } from './routes/_app/policies/$policy/new-exclusion'
+import { Route as AppPoliciesPolicyNewRuleRouteImport } from './routes/_app/policies/$policy/new-rule'
 import { Route as AppVhostsVhostIndexRouteImport } from './routes/_app/vhosts/$vhost/index'
 import { Route as AppVhostsVhostEditRouteImport } from './routes/_app/vhosts/$vhost/edit'
+import { Route as AppPoliciesPolicyExclusionsExclusionRouteImport } from './routes/_app/policies/$policy/exclusions/$exclusion'
+import { Route as AppPoliciesPolicyRulesRuleRouteImport } from './routes/_app/policies/$policy/rules/$rule'
 
 const AppRoute = AppRouteImport.update({
   id: '/_app',
@@ -64,6 +70,11 @@ const AppPoliciesIndexRoute = AppPoliciesIndexRouteImport.update({
   path: '/policies/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppPoliciesNewRoute = AppPoliciesNewRouteImport.update({
+  id: '/policies/new',
+  path: '/policies/new',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppSettingsIndexRoute = AppSettingsIndexRouteImport.update({
   id: '/settings/',
   path: '/settings/',
@@ -89,6 +100,23 @@ const AppVhostsNewRoute = AppVhostsNewRouteImport.update({
   path: '/vhosts/new',
   getParentRoute: () => AppRoute,
 } as any)
+const AppPoliciesPolicyIndexRoute = AppPoliciesPolicyIndexRouteImport.update({
+  id: '/policies/$policy/',
+  path: '/policies/$policy/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppPoliciesPolicyNewExclusionRoute =
+  AppPoliciesPolicyNewExclusionRouteImport.update({
+    id: '/policies/$policy/new-exclusion',
+    path: '/policies/$policy/new-exclusion',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppPoliciesPolicyNewRuleRoute =
+  AppPoliciesPolicyNewRuleRouteImport.update({
+    id: '/policies/$policy/new-rule',
+    path: '/policies/$policy/new-rule',
+    getParentRoute: () => AppRoute,
+  } as any)
 const AppVhostsVhostIndexRoute = AppVhostsVhostIndexRouteImport.update({
   id: '/vhosts/$vhost/',
   path: '/vhosts/$vhost/',
@@ -99,11 +127,24 @@ const AppVhostsVhostEditRoute = AppVhostsVhostEditRouteImport.update({
   path: '/vhosts/$vhost/edit',
   getParentRoute: () => AppRoute,
 } as any)
+const AppPoliciesPolicyExclusionsExclusionRoute =
+  AppPoliciesPolicyExclusionsExclusionRouteImport.update({
+    id: '/policies/$policy/exclusions/$exclusion',
+    path: '/policies/$policy/exclusions/$exclusion',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppPoliciesPolicyRulesRuleRoute =
+  AppPoliciesPolicyRulesRuleRouteImport.update({
+    id: '/policies/$policy/rules/$rule',
+    path: '/policies/$policy/rules/$rule',
+    getParentRoute: () => AppRoute,
+  } as any)
 
 export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/policies/new': typeof AppPoliciesNewRoute
   '/vhosts/new': typeof AppVhostsNewRoute
   '/audit/': typeof AppAuditIndexRoute
   '/changes/': typeof AppChangesIndexRoute
@@ -113,13 +154,19 @@ export interface FileRoutesByFullPath {
   '/tokens/': typeof AppTokensIndexRoute
   '/users/': typeof AppUsersIndexRoute
   '/vhosts/': typeof AppVhostsIndexRoute
+  '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
   '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
+  '/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
   '/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
+  '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
 }
 export interface FileRoutesByTo {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/': typeof AppIndexRoute
+  '/policies/new': typeof AppPoliciesNewRoute
   '/vhosts/new': typeof AppVhostsNewRoute
   '/audit': typeof AppAuditIndexRoute
   '/changes': typeof AppChangesIndexRoute
@@ -129,8 +176,13 @@ export interface FileRoutesByTo {
   '/tokens': typeof AppTokensIndexRoute
   '/users': typeof AppUsersIndexRoute
   '/vhosts': typeof AppVhostsIndexRoute
+  '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
   '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
+  '/policies/$policy': typeof AppPoliciesPolicyIndexRoute
   '/vhosts/$vhost': typeof AppVhostsVhostIndexRoute
+  '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
 }
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
@@ -138,6 +190,7 @@ export interface FileRoutesById {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/_app/': typeof AppIndexRoute
+  '/_app/policies/new': typeof AppPoliciesNewRoute
   '/_app/vhosts/new': typeof AppVhostsNewRoute
   '/_app/audit/': typeof AppAuditIndexRoute
   '/_app/changes/': typeof AppChangesIndexRoute
@@ -147,8 +200,13 @@ export interface FileRoutesById {
   '/_app/tokens/': typeof AppTokensIndexRoute
   '/_app/users/': typeof AppUsersIndexRoute
   '/_app/vhosts/': typeof AppVhostsIndexRoute
+  '/_app/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/_app/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
   '/_app/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
+  '/_app/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
   '/_app/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
+  '/_app/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/_app/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
 }
 export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
@@ -156,6 +214,7 @@ export interface FileRouteTypes {
     | '/'
     | '/setup'
     | '/sign-in'
+    | '/policies/new'
     | '/vhosts/new'
     | '/audit/'
     | '/changes/'
@@ -165,13 +224,19 @@ export interface FileRouteTypes {
     | '/tokens/'
     | '/users/'
     | '/vhosts/'
+    | '/policies/$policy/new-exclusion'
+    | '/policies/$policy/new-rule'
     | '/vhosts/$vhost/edit'
+    | '/policies/$policy/'
     | '/vhosts/$vhost/'
+    | '/policies/$policy/exclusions/$exclusion'
+    | '/policies/$policy/rules/$rule'
   fileRoutesByTo: FileRoutesByTo
   to:
     | '/setup'
     | '/sign-in'
     | '/'
+    | '/policies/new'
     | '/vhosts/new'
     | '/audit'
     | '/changes'
@@ -181,14 +246,20 @@ export interface FileRouteTypes {
     | '/tokens'
     | '/users'
     | '/vhosts'
+    | '/policies/$policy/new-exclusion'
+    | '/policies/$policy/new-rule'
     | '/vhosts/$vhost/edit'
+    | '/policies/$policy'
     | '/vhosts/$vhost'
+    | '/policies/$policy/exclusions/$exclusion'
+    | '/policies/$policy/rules/$rule'
   id:
     | '__root__'
     | '/_app'
     | '/setup'
     | '/sign-in'
     | '/_app/'
+    | '/_app/policies/new'
     | '/_app/vhosts/new'
     | '/_app/audit/'
     | '/_app/changes/'
@@ -198,8 +269,13 @@ export interface FileRouteTypes {
     | '/_app/tokens/'
     | '/_app/users/'
     | '/_app/vhosts/'
+    | '/_app/policies/$policy/new-exclusion'
+    | '/_app/policies/$policy/new-rule'
     | '/_app/vhosts/$vhost/edit'
+    | '/_app/policies/$policy/'
     | '/_app/vhosts/$vhost/'
+    | '/_app/policies/$policy/exclusions/$exclusion'
+    | '/_app/policies/$policy/rules/$rule'
   fileRoutesById: FileRoutesById
 }
 export interface RootRouteChildren {
@@ -266,6 +342,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppPoliciesIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/policies/new': {
+      id: '/_app/policies/new'
+      path: '/policies/new'
+      fullPath: '/policies/new'
+      preLoaderRoute: typeof AppPoliciesNewRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/settings/': {
       id: '/_app/settings/'
       path: '/settings'
@@ -301,6 +384,27 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppVhostsNewRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/policies/$policy/': {
+      id: '/_app/policies/$policy/'
+      path: '/policies/$policy'
+      fullPath: '/policies/$policy/'
+      preLoaderRoute: typeof AppPoliciesPolicyIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/new-exclusion': {
+      id: '/_app/policies/$policy/new-exclusion'
+      path: '/policies/$policy/new-exclusion'
+      fullPath: '/policies/$policy/new-exclusion'
+      preLoaderRoute: typeof AppPoliciesPolicyNewExclusionRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/new-rule': {
+      id: '/_app/policies/$policy/new-rule'
+      path: '/policies/$policy/new-rule'
+      fullPath: '/policies/$policy/new-rule'
+      preLoaderRoute: typeof AppPoliciesPolicyNewRuleRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/vhosts/$vhost/': {
       id: '/_app/vhosts/$vhost/'
       path: '/vhosts/$vhost'
@@ -315,11 +419,26 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppVhostsVhostEditRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/policies/$policy/exclusions/$exclusion': {
+      id: '/_app/policies/$policy/exclusions/$exclusion'
+      path: '/policies/$policy/exclusions/$exclusion'
+      fullPath: '/policies/$policy/exclusions/$exclusion'
+      preLoaderRoute: typeof AppPoliciesPolicyExclusionsExclusionRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/rules/$rule': {
+      id: '/_app/policies/$policy/rules/$rule'
+      path: '/policies/$policy/rules/$rule'
+      fullPath: '/policies/$policy/rules/$rule'
+      preLoaderRoute: typeof AppPoliciesPolicyRulesRuleRouteImport
+      parentRoute: typeof AppRoute
+    }
   }
 }
 
 interface AppRouteChildren {
   AppIndexRoute: typeof AppIndexRoute
+  AppPoliciesNewRoute: typeof AppPoliciesNewRoute
   AppVhostsNewRoute: typeof AppVhostsNewRoute
   AppAuditIndexRoute: typeof AppAuditIndexRoute
   AppChangesIndexRoute: typeof AppChangesIndexRoute
@@ -329,12 +448,18 @@ interface AppRouteChildren {
   AppTokensIndexRoute: typeof AppTokensIndexRoute
   AppUsersIndexRoute: typeof AppUsersIndexRoute
   AppVhostsIndexRoute: typeof AppVhostsIndexRoute
+  AppPoliciesPolicyNewExclusionRoute: typeof AppPoliciesPolicyNewExclusionRoute
+  AppPoliciesPolicyNewRuleRoute: typeof AppPoliciesPolicyNewRuleRoute
   AppVhostsVhostEditRoute: typeof AppVhostsVhostEditRoute
+  AppPoliciesPolicyIndexRoute: typeof AppPoliciesPolicyIndexRoute
   AppVhostsVhostIndexRoute: typeof AppVhostsVhostIndexRoute
+  AppPoliciesPolicyExclusionsExclusionRoute: typeof AppPoliciesPolicyExclusionsExclusionRoute
+  AppPoliciesPolicyRulesRuleRoute: typeof AppPoliciesPolicyRulesRuleRoute
 }
 
 const AppRouteChildren: AppRouteChildren = {
   AppIndexRoute: AppIndexRoute,
+  AppPoliciesNewRoute: AppPoliciesNewRoute,
   AppVhostsNewRoute: AppVhostsNewRoute,
   AppAuditIndexRoute: AppAuditIndexRoute,
   AppChangesIndexRoute: AppChangesIndexRoute,
@@ -344,8 +469,14 @@ const AppRouteChildren: AppRouteChildren = {
   AppTokensIndexRoute: AppTokensIndexRoute,
   AppUsersIndexRoute: AppUsersIndexRoute,
   AppVhostsIndexRoute: AppVhostsIndexRoute,
+  AppPoliciesPolicyNewExclusionRoute: AppPoliciesPolicyNewExclusionRoute,
+  AppPoliciesPolicyNewRuleRoute: AppPoliciesPolicyNewRuleRoute,
   AppVhostsVhostEditRoute: AppVhostsVhostEditRoute,
+  AppPoliciesPolicyIndexRoute: AppPoliciesPolicyIndexRoute,
   AppVhostsVhostIndexRoute: AppVhostsVhostIndexRoute,
+  AppPoliciesPolicyExclusionsExclusionRoute:
+    AppPoliciesPolicyExclusionsExclusionRoute,
+  AppPoliciesPolicyRulesRuleRoute: AppPoliciesPolicyRulesRuleRoute,
 }
 
 const AppRouteWithChildren = AppRoute._addFileChildren(AppRouteChildren)
