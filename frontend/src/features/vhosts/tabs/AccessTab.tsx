@@ -1,10 +1,10 @@
 import type { VhostRepresentation } from "@guard-proxy/client";
 import { Code, List, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Facts } from "../Facts";
-import { Part } from "../Part";
+import { Facts } from "@/components/Facts";
+import { Part } from "@/components/Part";
+import { TextLink } from "@/components/TextLink";
 import { ipListQuery } from "../queries";
-import { To } from "../To";
 
 export function AccessTab({ vhost: { access, client_ip } }: { vhost: VhostRepresentation }) {
   return (
@@ -47,7 +47,7 @@ function Lists({ names, none }: { names: string[]; none: string }) {
     <List size="sm">
       {names.map((name) => (
         <List.Item key={name}>
-          <To to={`/ip-lists/${name}`}>{name}</To> <Count name={name} />
+          <TextLink to={`/ip-lists/${name}`}>{name}</TextLink> <Count name={name} />
         </List.Item>
       ))}
     </List>

@@ -1,7 +1,7 @@
 import type { VhostRepresentation } from "@guard-proxy/client";
 import { Stack } from "@mantine/core";
-import { Facts } from "../Facts";
-import { Part } from "../Part";
+import { Facts } from "@/components/Facts";
+import { Part } from "@/components/Part";
 import { labelWords, ON_PARTIAL, ON_UNAVAILABLE, periodWords, sizeWords } from "../words";
 
 export function LimitsTab({ vhost: { body, rate_limit, on_waf_unavailable } }: { vhost: VhostRepresentation }) {

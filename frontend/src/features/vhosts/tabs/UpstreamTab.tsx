@@ -1,7 +1,7 @@
 import type { VhostRepresentation } from "@guard-proxy/client";
 import { Badge, Code, Stack, Table, Text } from "@mantine/core";
-import { Facts } from "../Facts";
-import { Part } from "../Part";
+import { Facts } from "@/components/Facts";
+import { Part } from "@/components/Part";
 import { BALANCES, labelWords, timeWords } from "../words";
 
 export function UpstreamTab({ vhost: { upstream } }: { vhost: VhostRepresentation }) {
