@@ -8,7 +8,7 @@ export function Facts({ label, facts }: { label: string; facts: [string, ReactNo
       <Table.Tbody>
         {facts.map(([name, value]) => (
           <Table.Tr key={name}>
-            <Table.Th scope="row" w="14rem" fw={600} style={{ verticalAlign: "top" }}>
+            <Table.Th scope="row" w={{ base: "42%", sm: "14rem" }} fw={600} style={{ verticalAlign: "top" }}>
               {name}
             </Table.Th>
             <Table.Td style={{ overflowWrap: "anywhere" }}>{value}</Table.Td>

@@ -62,7 +62,7 @@ export function Deployments() {
   return (
     <Part title="Last deployments">
       <Stack gap={4}>
-        <Table.ScrollContainer minWidth={360}>
+        <Table.ScrollContainer minWidth={440}>
           <Table aria-label="Last deployments" verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>

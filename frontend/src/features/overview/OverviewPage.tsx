@@ -1,15 +1,16 @@
 import type { Status } from "@guard-proxy/client";
 import { Paper, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { useMe } from "@/auth/use-me";
 import { EmptyState } from "@/components/EmptyState";
 import { PageHeader } from "@/components/PageHeader";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { headline } from "@/live/headline";
 import { useStatus } from "@/live/use-live";
-import { Attention } from "./Attention";
-import { Engines } from "./Engines";
-import { Deployments, Newest } from "./Newest";
+
+// How things stand is there first; what is asked for besides comes behind.
+const Details = lazy(() => import("./Details"));
 
 export function OverviewPage() {
   const { me, can } = useMe();
@@ -41,14 +42,9 @@ function Shown({ status }: { status: Status }) {
         <Figure label="Policies" value={counts.policies} to="/policies" />
         <Figure label="IP lists" value={counts.ip_lists} to="/ip-lists" />
       </SimpleGrid>
-      <Attention status={status} />
-      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl" verticalSpacing="xl">
-        <Stack gap="xl">
-          <Newest status={status} />
-          <Deployments />
-        </Stack>
-        <Engines engines={status.engines} made={status.deployment?.made_with ?? {}} />
-      </SimpleGrid>
+      <Suspense fallback={<Skeleton height={320} />}>
+        <Details status={status} />
+      </Suspense>
     </Stack>
   );
 }

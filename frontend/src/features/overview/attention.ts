@@ -1,7 +1,7 @@
 import type { ChangeSet, PolicyRepresentation, Status } from "@guard-proxy/client";
 
 /** Exclusions that end within so many days are worth a look. */
-export const SOON_DAYS = 14;
+const SOON_DAYS = 14;
 const DAY_MS = 86_400_000;
 
 export type Item = {

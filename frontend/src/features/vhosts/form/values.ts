@@ -2,8 +2,8 @@ import type { OnPartial, PathBody, Vhost, VhostPath, VhostRepresentation } from 
 import { same, type Value } from "@/lib/conflict";
 
 /** A number that is being typed may be nothing for a moment. */
-export type Typed = number | "";
-export type Label = { key: string; value: string };
+type Typed = number | "";
+type Label = { key: string; value: string };
 export type PathValues = {
   prefix: string;
   policy: string | null;
