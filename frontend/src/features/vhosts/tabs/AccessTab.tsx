@@ -13,7 +13,7 @@ export function AccessTab({ vhost: { access, client_ip } }: { vhost: VhostRepres
       <Part title="Denied" about="Clients on these lists get 403.">
         <Lists names={access.deny} none="Nobody is denied." />
       </Part>
-      <Part title="Allowed alone" about="Clients on none of these get 403.">
+      <Part title="Allowed only" about="Clients on none of these get 403.">
         <Lists names={access.allow_only} none="Everybody is let in." />
       </Part>
       <Part title="Trusted" about="Clients on these skip the WAF. Limits still hold.">
