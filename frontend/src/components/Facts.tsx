@@ -1,20 +1,23 @@
-import { Table } from "@mantine/core";
+import { Text } from "@mantine/core";
 import type { ReactNode } from "react";
+import classes from "./Facts.module.css";
 
-/** Names and what they are. */
-export function Facts({ label, facts }: { label: string; facts: [string, ReactNode][] }) {
+/** What is known of one thing: names and values, side by side. What is empty is left out. */
+export function Facts({ facts }: { facts: [string, ReactNode][] }) {
   return (
-    <Table aria-label={label} withRowBorders={false} verticalSpacing={4} layout="auto">
-      <Table.Tbody>
-        {facts.map(([name, value]) => (
-          <Table.Tr key={name}>
-            <Table.Th scope="row" w={{ base: "42%", sm: "14rem" }} fw={600} style={{ verticalAlign: "top" }}>
+    <dl className={classes.list}>
+      {facts
+        .filter(([, value]) => value !== undefined && value !== null && value !== false && value !== "")
+        .map(([name, value]) => (
+          <div key={name} className={classes.fact}>
+            <Text component="dt" size="sm" c="dimmed">
               {name}
-            </Table.Th>
-            <Table.Td style={{ overflowWrap: "anywhere" }}>{value}</Table.Td>
-          </Table.Tr>
+            </Text>
+            <Text component="dd" size="sm" m={0} className={classes.value}>
+              {value}
+            </Text>
+          </div>
         ))}
-      </Table.Tbody>
-    </Table>
+    </dl>
   );
 }

@@ -9,7 +9,6 @@ export function Engines({ engines, made }: { engines: EngineStatus; made: Record
   return (
     <Part title="Engines">
       <Facts
-        label="Engines"
         facts={[
           ["HAProxy", <Engine key="haproxy" up={engines.haproxy_up} version={versions.haproxy} />],
           ["guard-spoa", <Engine key="spoa" up={engines.spoa_up} version={versions.guard_spoa} />],

@@ -24,7 +24,6 @@ export function AccessTab({ vhost: { access, client_ip } }: { vhost: VhostRepres
           <Text size="sm">It is the connection's: no proxy in front is trusted.</Text>
         ) : (
           <Facts
-            label="The client's address"
             facts={[
               ["Header", <Code key="header">{client_ip.header}</Code>],
               [

@@ -44,7 +44,6 @@ function Shown({ status }: { status: VhostStatus }) {
         <>
           <Part title="Expected" about="What the row of this vhost says; HAProxy reads it once for each request.">
             <Facts
-              label="Expected"
               facts={[
                 ["Probed", <RelativeTime key="at" at={proof.at} />],
                 ["Host", <Code key="host">{proof.host}</Code>],
@@ -83,7 +82,6 @@ function Faults({ lines }: { lines: Line[] }) {
           line.kind === "wrong" ? (
             <Facts
               key={line.expected}
-              label="Expected and seen"
               facts={[
                 ["Expected", line.expected],
                 ["Seen", <Code key="saw">{line.saw}</Code>],

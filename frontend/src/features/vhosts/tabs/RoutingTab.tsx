@@ -53,7 +53,6 @@ export function RoutingTab({ vhost }: { vhost: VhostRepresentation }) {
       </Part>
       <Part title="More">
         <Facts
-          label="Routing"
           facts={[
             ["Ambiguous paths", labelWords(vhost.on_ambiguous_path, ON_AMBIGUOUS)],
             ["WebSocket", vhost.websocket ? "Allowed; what is sent over it is not inspected" : "Not allowed"],

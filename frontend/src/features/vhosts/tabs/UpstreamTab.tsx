@@ -54,7 +54,6 @@ export function UpstreamTab({ vhost: { upstream } }: { vhost: VhostRepresentatio
       <Part title="Health check">
         {health_check ? (
           <Facts
-            label="Health check"
             facts={[
               ["Asks for", <Code key="path">{health_check.path}</Code>],
               ["Healthy", `${health_check.expect_status}`],
@@ -69,7 +68,6 @@ export function UpstreamTab({ vhost: { upstream } }: { vhost: VhostRepresentatio
       </Part>
       <Part title="Timeouts">
         <Facts
-          label="Timeouts"
           facts={[
             ["To connect", timeWords(timeouts.connect_ms)],
             ["For a free connection", timeWords(timeouts.queue_ms)],
