@@ -16,12 +16,15 @@ import { Route as AppIndexRouteImport } from './routes/_app/index'
 import { Route as AppAuditIndexRouteImport } from './routes/_app/audit/index'
 import { Route as AppChangesIndexRouteImport } from './routes/_app/changes/index'
 import { Route as AppIpListsIndexRouteImport } from './routes/_app/ip-lists/index'
+import { Route as AppIpListsNewRouteImport } from './routes/_app/ip-lists/new'
 import { Route as AppPoliciesIndexRouteImport } from './routes/_app/policies/index'
 import { Route as AppPoliciesNewRouteImport } from './routes/_app/policies/new'
 import { Route as AppSettingsIndexRouteImport } from './routes/_app/settings/index'
 import { Route as AppTokensIndexRouteImport } from './routes/_app/tokens/index'
 import { Route as AppUsersIndexRouteImport } from './routes/_app/users/index'
 import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
+import { Route as AppIpListsListIndexRouteImport } from './routes/_app/ip-lists/$list/index'
+import { Route as AppIpListsListImportRouteImport } from './routes/_app/ip-lists/$list/import'
 import { Route as AppPoliciesPolicyIndexRouteImport } from './routes/_app/policies/$policy/index'
 import { Route as AppPoliciesPolicyNewExclusionRouteImport } from './routes/_app/policies/$policy/new-exclusion'
 import { Route as AppPoliciesPolicyNewRuleRouteImport } from './routes/_app/policies/$policy/new-rule'
@@ -62,6 +65,11 @@ const AppIpListsIndexRoute = AppIpListsIndexRouteImport.update({
   path: '/ip-lists/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppIpListsNewRoute = AppIpListsNewRouteImport.update({
+  id: '/ip-lists/new',
+  path: '/ip-lists/new',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppPoliciesIndexRoute = AppPoliciesIndexRouteImport.update({
   id: '/policies/',
   path: '/policies/',
@@ -90,6 +98,16 @@ const AppUsersIndexRoute = AppUsersIndexRouteImport.update({
 const AppVhostsIndexRoute = AppVhostsIndexRouteImport.update({
   id: '/vhosts/',
   path: '/vhosts/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppIpListsListIndexRoute = AppIpListsListIndexRouteImport.update({
+  id: '/ip-lists/$list/',
+  path: '/ip-lists/$list/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppIpListsListImportRoute = AppIpListsListImportRouteImport.update({
+  id: '/ip-lists/$list/import',
+  path: '/ip-lists/$list/import',
   getParentRoute: () => AppRoute,
 } as any)
 const AppPoliciesPolicyIndexRoute = AppPoliciesPolicyIndexRouteImport.update({
@@ -126,6 +144,7 @@ export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/ip-lists/new': typeof AppIpListsNewRoute
   '/policies/new': typeof AppPoliciesNewRoute
   '/audit/': typeof AppAuditIndexRoute
   '/changes/': typeof AppChangesIndexRoute
@@ -135,8 +154,10 @@ export interface FileRoutesByFullPath {
   '/tokens/': typeof AppTokensIndexRoute
   '/users/': typeof AppUsersIndexRoute
   '/vhosts/': typeof AppVhostsIndexRoute
+  '/ip-lists/$list/import': typeof AppIpListsListImportRoute
   '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
   '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/ip-lists/$list/': typeof AppIpListsListIndexRoute
   '/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
   '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
   '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
@@ -145,6 +166,7 @@ export interface FileRoutesByTo {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/': typeof AppIndexRoute
+  '/ip-lists/new': typeof AppIpListsNewRoute
   '/policies/new': typeof AppPoliciesNewRoute
   '/audit': typeof AppAuditIndexRoute
   '/changes': typeof AppChangesIndexRoute
@@ -154,8 +176,10 @@ export interface FileRoutesByTo {
   '/tokens': typeof AppTokensIndexRoute
   '/users': typeof AppUsersIndexRoute
   '/vhosts': typeof AppVhostsIndexRoute
+  '/ip-lists/$list/import': typeof AppIpListsListImportRoute
   '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
   '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/ip-lists/$list': typeof AppIpListsListIndexRoute
   '/policies/$policy': typeof AppPoliciesPolicyIndexRoute
   '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
   '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
@@ -166,6 +190,7 @@ export interface FileRoutesById {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
   '/_app/': typeof AppIndexRoute
+  '/_app/ip-lists/new': typeof AppIpListsNewRoute
   '/_app/policies/new': typeof AppPoliciesNewRoute
   '/_app/audit/': typeof AppAuditIndexRoute
   '/_app/changes/': typeof AppChangesIndexRoute
@@ -175,8 +200,10 @@ export interface FileRoutesById {
   '/_app/tokens/': typeof AppTokensIndexRoute
   '/_app/users/': typeof AppUsersIndexRoute
   '/_app/vhosts/': typeof AppVhostsIndexRoute
+  '/_app/ip-lists/$list/import': typeof AppIpListsListImportRoute
   '/_app/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
   '/_app/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/_app/ip-lists/$list/': typeof AppIpListsListIndexRoute
   '/_app/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
   '/_app/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
   '/_app/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
@@ -187,6 +214,7 @@ export interface FileRouteTypes {
     | '/'
     | '/setup'
     | '/sign-in'
+    | '/ip-lists/new'
     | '/policies/new'
     | '/audit/'
     | '/changes/'
@@ -196,8 +224,10 @@ export interface FileRouteTypes {
     | '/tokens/'
     | '/users/'
     | '/vhosts/'
+    | '/ip-lists/$list/import'
     | '/policies/$policy/new-exclusion'
     | '/policies/$policy/new-rule'
+    | '/ip-lists/$list/'
     | '/policies/$policy/'
     | '/policies/$policy/exclusions/$exclusion'
     | '/policies/$policy/rules/$rule'
@@ -206,6 +236,7 @@ export interface FileRouteTypes {
     | '/setup'
     | '/sign-in'
     | '/'
+    | '/ip-lists/new'
     | '/policies/new'
     | '/audit'
     | '/changes'
@@ -215,8 +246,10 @@ export interface FileRouteTypes {
     | '/tokens'
     | '/users'
     | '/vhosts'
+    | '/ip-lists/$list/import'
     | '/policies/$policy/new-exclusion'
     | '/policies/$policy/new-rule'
+    | '/ip-lists/$list'
     | '/policies/$policy'
     | '/policies/$policy/exclusions/$exclusion'
     | '/policies/$policy/rules/$rule'
@@ -226,6 +259,7 @@ export interface FileRouteTypes {
     | '/setup'
     | '/sign-in'
     | '/_app/'
+    | '/_app/ip-lists/new'
     | '/_app/policies/new'
     | '/_app/audit/'
     | '/_app/changes/'
@@ -235,8 +269,10 @@ export interface FileRouteTypes {
     | '/_app/tokens/'
     | '/_app/users/'
     | '/_app/vhosts/'
+    | '/_app/ip-lists/$list/import'
     | '/_app/policies/$policy/new-exclusion'
     | '/_app/policies/$policy/new-rule'
+    | '/_app/ip-lists/$list/'
     | '/_app/policies/$policy/'
     | '/_app/policies/$policy/exclusions/$exclusion'
     | '/_app/policies/$policy/rules/$rule'
@@ -299,6 +335,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppIpListsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/ip-lists/new': {
+      id: '/_app/ip-lists/new'
+      path: '/ip-lists/new'
+      fullPath: '/ip-lists/new'
+      preLoaderRoute: typeof AppIpListsNewRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/policies/': {
       id: '/_app/policies/'
       path: '/policies'
@@ -341,6 +384,20 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppVhostsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/ip-lists/$list/': {
+      id: '/_app/ip-lists/$list/'
+      path: '/ip-lists/$list'
+      fullPath: '/ip-lists/$list/'
+      preLoaderRoute: typeof AppIpListsListIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/ip-lists/$list/import': {
+      id: '/_app/ip-lists/$list/import'
+      path: '/ip-lists/$list/import'
+      fullPath: '/ip-lists/$list/import'
+      preLoaderRoute: typeof AppIpListsListImportRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/policies/$policy/': {
       id: '/_app/policies/$policy/'
       path: '/policies/$policy'
@@ -381,6 +438,7 @@ declare module '@tanstack/react-router' {
 
 interface AppRouteChildren {
   AppIndexRoute: typeof AppIndexRoute
+  AppIpListsNewRoute: typeof AppIpListsNewRoute
   AppPoliciesNewRoute: typeof AppPoliciesNewRoute
   AppAuditIndexRoute: typeof AppAuditIndexRoute
   AppChangesIndexRoute: typeof AppChangesIndexRoute
@@ -390,8 +448,10 @@ interface AppRouteChildren {
   AppTokensIndexRoute: typeof AppTokensIndexRoute
   AppUsersIndexRoute: typeof AppUsersIndexRoute
   AppVhostsIndexRoute: typeof AppVhostsIndexRoute
+  AppIpListsListImportRoute: typeof AppIpListsListImportRoute
   AppPoliciesPolicyNewExclusionRoute: typeof AppPoliciesPolicyNewExclusionRoute
   AppPoliciesPolicyNewRuleRoute: typeof AppPoliciesPolicyNewRuleRoute
+  AppIpListsListIndexRoute: typeof AppIpListsListIndexRoute
   AppPoliciesPolicyIndexRoute: typeof AppPoliciesPolicyIndexRoute
   AppPoliciesPolicyExclusionsExclusionRoute: typeof AppPoliciesPolicyExclusionsExclusionRoute
   AppPoliciesPolicyRulesRuleRoute: typeof AppPoliciesPolicyRulesRuleRoute
@@ -399,6 +459,7 @@ interface AppRouteChildren {
 
 const AppRouteChildren: AppRouteChildren = {
   AppIndexRoute: AppIndexRoute,
+  AppIpListsNewRoute: AppIpListsNewRoute,
   AppPoliciesNewRoute: AppPoliciesNewRoute,
   AppAuditIndexRoute: AppAuditIndexRoute,
   AppChangesIndexRoute: AppChangesIndexRoute,
@@ -408,8 +469,10 @@ const AppRouteChildren: AppRouteChildren = {
   AppTokensIndexRoute: AppTokensIndexRoute,
   AppUsersIndexRoute: AppUsersIndexRoute,
   AppVhostsIndexRoute: AppVhostsIndexRoute,
+  AppIpListsListImportRoute: AppIpListsListImportRoute,
   AppPoliciesPolicyNewExclusionRoute: AppPoliciesPolicyNewExclusionRoute,
   AppPoliciesPolicyNewRuleRoute: AppPoliciesPolicyNewRuleRoute,
+  AppIpListsListIndexRoute: AppIpListsListIndexRoute,
   AppPoliciesPolicyIndexRoute: AppPoliciesPolicyIndexRoute,
   AppPoliciesPolicyExclusionsExclusionRoute:
     AppPoliciesPolicyExclusionsExclusionRoute,

@@ -56,7 +56,7 @@ export function PolicyPage() {
         about={
           <Group gap="xs">
             <StatusBadge state={policy.mode} />
-            {policy.title && <span>{policy.title}</span>}
+            {policy.title && <span>{policy.title} ·</span>}
             <span>
               Changed <RelativeTime at={policy.meta.updated_at} />, in revision {policy.meta.revision}
             </span>
