@@ -60,6 +60,7 @@ export function Entries({ list, users, find, onFind }: Props) {
     {
       id: "network",
       header: "Network",
+      width: "30%",
       cell: (entry) => (
         <Group gap={6}>
           <Text size="sm" ff="monospace">
@@ -73,11 +74,11 @@ export function Entries({ list, users, find, onFind }: Props) {
         </Group>
       ),
     },
-    { id: "comment", header: "Comment", cell: (entry) => entry.comment },
+    { id: "comment", header: "Comment", hideBelow: "xs", cell: (entry) => entry.comment },
     {
       id: "expires",
       header: "Expires",
-      width: 190,
+      width: 220,
       cell: (entry) => (
         <Group gap={6}>
           <RelativeTime at={entry.expires_at} />

@@ -1,4 +1,4 @@
-import { Group, Skeleton, Tabs } from "@mantine/core";
+import { Group, Skeleton, Tabs, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
@@ -48,7 +48,7 @@ export function IpListPage() {
         parents={PARENTS}
         about={
           <Group gap="xs">
-            {list.title && <span>{list.title} ·</span>}
+            {list.title && <Text fw={500}>{list.title}</Text>}
             <span>
               Changed <RelativeTime at={list.meta.updated_at} />, in revision {list.meta.revision}
             </span>
