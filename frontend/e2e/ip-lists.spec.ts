@@ -1,8 +1,6 @@
-import { batchEntries, listEntries, putIpList, putVhost, unwrap } from "../packages/client/src/index.ts";
+import { batchEntries, type Client, listEntries, putIpList, putVhost, unwrap } from "@guard-proxy/client";
 import { applyPlan } from "./harness/flow.ts";
 import { expect, test } from "./harness/test.ts";
-
-type Client = Parameters<typeof listEntries>[0]["client"];
 
 async function networks(client: Client, list: string) {
   const { items } = await unwrap(listEntries({ client, path: { ip_list: list }, query: { limit: 500 } }));

@@ -23,11 +23,14 @@ import { Route as AppSettingsIndexRouteImport } from './routes/_app/settings/ind
 import { Route as AppTokensIndexRouteImport } from './routes/_app/tokens/index'
 import { Route as AppUsersIndexRouteImport } from './routes/_app/users/index'
 import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
+import { Route as AppVhostsNewRouteImport } from './routes/_app/vhosts/new'
 import { Route as AppIpListsListIndexRouteImport } from './routes/_app/ip-lists/$list/index'
 import { Route as AppIpListsListImportRouteImport } from './routes/_app/ip-lists/$list/import'
 import { Route as AppPoliciesPolicyIndexRouteImport } from './routes/_app/policies/$policy/index'
 import { Route as AppPoliciesPolicyNewExclusionRouteImport } from './routes/_app/policies/$policy/new-exclusion'
 import { Route as AppPoliciesPolicyNewRuleRouteImport } from './routes/_app/policies/$policy/new-rule'
+import { Route as AppVhostsVhostIndexRouteImport } from './routes/_app/vhosts/$vhost/index'
+import { Route as AppVhostsVhostEditRouteImport } from './routes/_app/vhosts/$vhost/edit'
 import { Route as AppPoliciesPolicyExclusionsExclusionRouteImport } from './routes/_app/policies/$policy/exclusions/$exclusion'
 import { Route as AppPoliciesPolicyRulesRuleRouteImport } from './routes/_app/policies/$policy/rules/$rule'
 
@@ -100,6 +103,11 @@ const AppVhostsIndexRoute = AppVhostsIndexRouteImport.update({
   path: '/vhosts/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppVhostsNewRoute = AppVhostsNewRouteImport.update({
+  id: '/vhosts/new',
+  path: '/vhosts/new',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppIpListsListIndexRoute = AppIpListsListIndexRouteImport.update({
   id: '/ip-lists/$list/',
   path: '/ip-lists/$list/',
@@ -127,6 +135,16 @@ const AppPoliciesPolicyNewRuleRoute =
     path: '/policies/$policy/new-rule',
     getParentRoute: () => AppRoute,
   } as any)
+const AppVhostsVhostIndexRoute = AppVhostsVhostIndexRouteImport.update({
+  id: '/vhosts/$vhost/',
+  path: '/vhosts/$vhost/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppVhostsVhostEditRoute = AppVhostsVhostEditRouteImport.update({
+  id: '/vhosts/$vhost/edit',
+  path: '/vhosts/$vhost/edit',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppPoliciesPolicyExclusionsExclusionRoute =
   AppPoliciesPolicyExclusionsExclusionRouteImport.update({
     id: '/policies/$policy/exclusions/$exclusion',
@@ -146,6 +164,7 @@ export interface FileRoutesByFullPath {
   '/sign-in': typeof SignInRoute
   '/ip-lists/new': typeof AppIpListsNewRoute
   '/policies/new': typeof AppPoliciesNewRoute
+  '/vhosts/new': typeof AppVhostsNewRoute
   '/audit/': typeof AppAuditIndexRoute
   '/changes/': typeof AppChangesIndexRoute
   '/ip-lists/': typeof AppIpListsIndexRoute
@@ -157,8 +176,10 @@ export interface FileRoutesByFullPath {
   '/ip-lists/$list/import': typeof AppIpListsListImportRoute
   '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
   '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/ip-lists/$list/': typeof AppIpListsListIndexRoute
   '/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
+  '/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
   '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
   '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
 }
@@ -168,6 +189,7 @@ export interface FileRoutesByTo {
   '/': typeof AppIndexRoute
   '/ip-lists/new': typeof AppIpListsNewRoute
   '/policies/new': typeof AppPoliciesNewRoute
+  '/vhosts/new': typeof AppVhostsNewRoute
   '/audit': typeof AppAuditIndexRoute
   '/changes': typeof AppChangesIndexRoute
   '/ip-lists': typeof AppIpListsIndexRoute
@@ -179,8 +201,10 @@ export interface FileRoutesByTo {
   '/ip-lists/$list/import': typeof AppIpListsListImportRoute
   '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
   '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/ip-lists/$list': typeof AppIpListsListIndexRoute
   '/policies/$policy': typeof AppPoliciesPolicyIndexRoute
+  '/vhosts/$vhost': typeof AppVhostsVhostIndexRoute
   '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
   '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
 }
@@ -192,6 +216,7 @@ export interface FileRoutesById {
   '/_app/': typeof AppIndexRoute
   '/_app/ip-lists/new': typeof AppIpListsNewRoute
   '/_app/policies/new': typeof AppPoliciesNewRoute
+  '/_app/vhosts/new': typeof AppVhostsNewRoute
   '/_app/audit/': typeof AppAuditIndexRoute
   '/_app/changes/': typeof AppChangesIndexRoute
   '/_app/ip-lists/': typeof AppIpListsIndexRoute
@@ -203,8 +228,10 @@ export interface FileRoutesById {
   '/_app/ip-lists/$list/import': typeof AppIpListsListImportRoute
   '/_app/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
   '/_app/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/_app/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/_app/ip-lists/$list/': typeof AppIpListsListIndexRoute
   '/_app/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
+  '/_app/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
   '/_app/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
   '/_app/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
 }
@@ -216,6 +243,7 @@ export interface FileRouteTypes {
     | '/sign-in'
     | '/ip-lists/new'
     | '/policies/new'
+    | '/vhosts/new'
     | '/audit/'
     | '/changes/'
     | '/ip-lists/'
@@ -227,8 +255,10 @@ export interface FileRouteTypes {
     | '/ip-lists/$list/import'
     | '/policies/$policy/new-exclusion'
     | '/policies/$policy/new-rule'
+    | '/vhosts/$vhost/edit'
     | '/ip-lists/$list/'
     | '/policies/$policy/'
+    | '/vhosts/$vhost/'
     | '/policies/$policy/exclusions/$exclusion'
     | '/policies/$policy/rules/$rule'
   fileRoutesByTo: FileRoutesByTo
@@ -238,6 +268,7 @@ export interface FileRouteTypes {
     | '/'
     | '/ip-lists/new'
     | '/policies/new'
+    | '/vhosts/new'
     | '/audit'
     | '/changes'
     | '/ip-lists'
@@ -249,8 +280,10 @@ export interface FileRouteTypes {
     | '/ip-lists/$list/import'
     | '/policies/$policy/new-exclusion'
     | '/policies/$policy/new-rule'
+    | '/vhosts/$vhost/edit'
     | '/ip-lists/$list'
     | '/policies/$policy'
+    | '/vhosts/$vhost'
     | '/policies/$policy/exclusions/$exclusion'
     | '/policies/$policy/rules/$rule'
   id:
@@ -261,6 +294,7 @@ export interface FileRouteTypes {
     | '/_app/'
     | '/_app/ip-lists/new'
     | '/_app/policies/new'
+    | '/_app/vhosts/new'
     | '/_app/audit/'
     | '/_app/changes/'
     | '/_app/ip-lists/'
@@ -272,8 +306,10 @@ export interface FileRouteTypes {
     | '/_app/ip-lists/$list/import'
     | '/_app/policies/$policy/new-exclusion'
     | '/_app/policies/$policy/new-rule'
+    | '/_app/vhosts/$vhost/edit'
     | '/_app/ip-lists/$list/'
     | '/_app/policies/$policy/'
+    | '/_app/vhosts/$vhost/'
     | '/_app/policies/$policy/exclusions/$exclusion'
     | '/_app/policies/$policy/rules/$rule'
   fileRoutesById: FileRoutesById
@@ -384,6 +420,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppVhostsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/vhosts/new': {
+      id: '/_app/vhosts/new'
+      path: '/vhosts/new'
+      fullPath: '/vhosts/new'
+      preLoaderRoute: typeof AppVhostsNewRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/ip-lists/$list/': {
       id: '/_app/ip-lists/$list/'
       path: '/ip-lists/$list'
@@ -419,6 +462,20 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppPoliciesPolicyNewRuleRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/vhosts/$vhost/': {
+      id: '/_app/vhosts/$vhost/'
+      path: '/vhosts/$vhost'
+      fullPath: '/vhosts/$vhost/'
+      preLoaderRoute: typeof AppVhostsVhostIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/vhosts/$vhost/edit': {
+      id: '/_app/vhosts/$vhost/edit'
+      path: '/vhosts/$vhost/edit'
+      fullPath: '/vhosts/$vhost/edit'
+      preLoaderRoute: typeof AppVhostsVhostEditRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/policies/$policy/exclusions/$exclusion': {
       id: '/_app/policies/$policy/exclusions/$exclusion'
       path: '/policies/$policy/exclusions/$exclusion'
@@ -440,6 +497,7 @@ interface AppRouteChildren {
   AppIndexRoute: typeof AppIndexRoute
   AppIpListsNewRoute: typeof AppIpListsNewRoute
   AppPoliciesNewRoute: typeof AppPoliciesNewRoute
+  AppVhostsNewRoute: typeof AppVhostsNewRoute
   AppAuditIndexRoute: typeof AppAuditIndexRoute
   AppChangesIndexRoute: typeof AppChangesIndexRoute
   AppIpListsIndexRoute: typeof AppIpListsIndexRoute
@@ -451,8 +509,10 @@ interface AppRouteChildren {
   AppIpListsListImportRoute: typeof AppIpListsListImportRoute
   AppPoliciesPolicyNewExclusionRoute: typeof AppPoliciesPolicyNewExclusionRoute
   AppPoliciesPolicyNewRuleRoute: typeof AppPoliciesPolicyNewRuleRoute
+  AppVhostsVhostEditRoute: typeof AppVhostsVhostEditRoute
   AppIpListsListIndexRoute: typeof AppIpListsListIndexRoute
   AppPoliciesPolicyIndexRoute: typeof AppPoliciesPolicyIndexRoute
+  AppVhostsVhostIndexRoute: typeof AppVhostsVhostIndexRoute
   AppPoliciesPolicyExclusionsExclusionRoute: typeof AppPoliciesPolicyExclusionsExclusionRoute
   AppPoliciesPolicyRulesRuleRoute: typeof AppPoliciesPolicyRulesRuleRoute
 }
@@ -461,6 +521,7 @@ const AppRouteChildren: AppRouteChildren = {
   AppIndexRoute: AppIndexRoute,
   AppIpListsNewRoute: AppIpListsNewRoute,
   AppPoliciesNewRoute: AppPoliciesNewRoute,
+  AppVhostsNewRoute: AppVhostsNewRoute,
   AppAuditIndexRoute: AppAuditIndexRoute,
   AppChangesIndexRoute: AppChangesIndexRoute,
   AppIpListsIndexRoute: AppIpListsIndexRoute,
@@ -472,8 +533,10 @@ const AppRouteChildren: AppRouteChildren = {
   AppIpListsListImportRoute: AppIpListsListImportRoute,
   AppPoliciesPolicyNewExclusionRoute: AppPoliciesPolicyNewExclusionRoute,
   AppPoliciesPolicyNewRuleRoute: AppPoliciesPolicyNewRuleRoute,
+  AppVhostsVhostEditRoute: AppVhostsVhostEditRoute,
   AppIpListsListIndexRoute: AppIpListsListIndexRoute,
   AppPoliciesPolicyIndexRoute: AppPoliciesPolicyIndexRoute,
+  AppVhostsVhostIndexRoute: AppVhostsVhostIndexRoute,
   AppPoliciesPolicyExclusionsExclusionRoute:
     AppPoliciesPolicyExclusionsExclusionRoute,
   AppPoliciesPolicyRulesRuleRoute: AppPoliciesPolicyRulesRuleRoute,

@@ -9,19 +9,16 @@ export const theme = createTheme({
   cursorType: "pointer",
   defaultRadius: "sm",
   respectReducedMotion: true,
+  components: {
+    Modal: { defaultProps: { closeButtonProps: { "aria-label": "Close the dialog" } } },
+    Drawer: { defaultProps: { closeButtonProps: { "aria-label": "Close the dialog" } } },
+    Notification: { defaultProps: { closeButtonProps: { "aria-label": "Close" } } },
+  },
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', monospace",
 });
 
-/** The words of badges and alerts on their own pale ground. */
-const ON_LIGHT = Object.fromEntries(
-  Object.entries({ green: "#1d6b2f", yellow: "#7a4500", red: "#a51111", blue: "#14569a", gray: "#3b4148" }).map(([name, color]) => [
-    `--mantine-color-${name}-light-color`,
-    color,
-  ]),
-);
-
-/** Mantine's dimmed text and placeholders are below AA. */
+/** Mantine's dimmed text, placeholders, and the words of light badges and alerts are below AA. */
 export const cssVariables: CSSVariablesResolver = (theme) => ({
   variables: {},
   light: {
@@ -29,7 +26,11 @@ export const cssVariables: CSSVariablesResolver = (theme) => ({
     "--mantine-color-placeholder": theme.colors.gray?.[7] ?? "#495057",
     "--mantine-color-error": theme.colors.red?.[9] ?? "#c92a2a",
     "--mantine-color-anchor": theme.colors.blue?.[8] ?? "#1971c2",
-    ...ON_LIGHT,
+    "--mantine-color-blue-light-color": "#0b4a82",
+    "--mantine-color-green-light-color": "#1b5e2a",
+    "--mantine-color-yellow-light-color": "#6b3d00",
+    "--mantine-color-red-light-color": "#a61e1e",
+    "--mantine-color-gray-light-color": "#343a40",
   },
   dark: {
     "--mantine-color-dimmed": theme.colors.dark?.[1] ?? "#b8b8b8",

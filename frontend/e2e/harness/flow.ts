@@ -1,4 +1,4 @@
-import { expect, type Page } from "./test.ts";
+import { expect, type Page } from "@playwright/test";
 
 /** Applies the plan that is shown, and waits until it is live and proven. */
 export async function applyPlan(page: Page) {

@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import { StatusBadge } from "@/components/StatusBadge";
 import { UnifiedDiff } from "@/components/UnifiedDiff";
 import { distinct } from "./errors";
-import { approval } from "./model";
+import { approval, differs } from "./model";
 import { bytes, laneWords, objectPath } from "./words";
 
 /** What committing would do, most weighty first. */
@@ -24,6 +24,14 @@ export function PlanView({ plan }: { plan: Plan }) {
           )}
         </Alert>
       )}
+      {(plan.errors.length === 0 || differs(plan)) && <Effects plan={plan} />}
+    </Stack>
+  );
+}
+
+function Effects({ plan }: { plan: Plan }) {
+  return (
+    <>
       <Part title="Risk">
         <Group gap="xs">
           <StatusBadge state={plan.risk.class} />
@@ -72,7 +80,7 @@ export function PlanView({ plan }: { plan: Plan }) {
         ))}
       </Part>
       <Files plan={plan} />
-    </Stack>
+    </>
   );
 }
 

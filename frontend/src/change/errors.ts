@@ -32,3 +32,11 @@ export function refusedPlan(errors: FieldError[]): Problem {
     request_id: "",
   });
 }
+
+/** What is left to be said of a problem whose errors are shown at their fields, but for `left`. */
+export function shownBeside(problem: Problem, left: FieldError[]): Problem {
+  const placed = problem.errors.length - left.length;
+  // Where there is one error, its words are the problem's, too.
+  const detail = placed > 0 && left.length === 0 ? "What is wrong is said where it is written." : problem.detail;
+  return Object.assign(problem, { errors: left, detail });
+}

@@ -35,8 +35,8 @@ if (!document.fonts) {
   Object.defineProperty(document, "fonts", { value: { addEventListener: () => {}, removeEventListener: () => {} } });
 }
 
-// Parts that are loaded when they are shown take their time where much else runs.
-configure({ asyncUtilTimeout: 5_000 });
+// On a machine that is busy, parts that are loaded when they are shown take their time.
+configure({ asyncUtilTimeout: 10_000 });
 
 beforeAll(() => server.listen({ onUnhandledFrame: "error" }));
 afterEach(() => {

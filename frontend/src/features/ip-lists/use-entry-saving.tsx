@@ -10,7 +10,7 @@ import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useMe } from "@/auth/use-me";
-import { inResource } from "@/change/errors";
+import { inResource, shownBeside } from "@/change/errors";
 import { useSaving } from "@/change/use-saving";
 import { ConfirmModal } from "@/components/ConfirmModal";
 import { asProblem, call } from "@/lib/api";
@@ -43,7 +43,7 @@ export function useEntrySaving(list: IpListRepresentation, place?: (errors: Fiel
         } catch (error) {
           const problem = asProblem(error);
           const own = inResource(problem.errors, root);
-          saving.setError(Object.assign(problem, { errors: place ? place(own) : own }));
+          saving.setError(shownBeside(problem, place ? place(own) : own));
           decide(false);
         }
       };

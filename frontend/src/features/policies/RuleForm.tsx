@@ -6,7 +6,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
-import { inResource, refusedPlan } from "@/change/errors";
+import { inResource, refusedPlan, shownBeside } from "@/change/errors";
 import { look } from "@/change/look";
 import { SaveBar } from "@/change/SaveBar";
 import { useSaving } from "@/change/use-saving";
@@ -70,16 +70,15 @@ export function RuleForm({ policy, all, rule }: Props) {
     try {
       const plan = await look({ operations: [{ method: "PUT", path, value: ruleOf(values), if_match: base ? "*" : undefined }] });
       const left = show(inResource(plan.errors, root));
-      if (plan.errors.length > 0) {
-        if (left.length > 0) saving.setError(refusedPlan(left));
-      } else {
+      if (plan.errors.length > 0) saving.setError(shownBeside(refusedPlan(plan.errors), left));
+      else {
         setMarks(findingMarks(plan, root));
         setChecked({ seclang: values.seclang, words: engineWords(plan) });
       }
     } catch (error) {
       const problem = asProblem(error);
       const left = show(inResource(problem.errors, root));
-      if (left.length > 0 || problem.errors.length === 0) saving.setError(Object.assign(problem, { errors: left }));
+      saving.setError(shownBeside(problem, left));
     } finally {
       setChecking(false);
     }
