@@ -60,13 +60,12 @@ function Hostnames({ all }: { all: string[] }) {
   return (
     <Text size="sm" style={{ overflowWrap: "anywhere" }}>
       {all.slice(0, 2).map((hostname, at) => (
-        <span key={hostname} style={{ display: "inline-block" }}>
-          {at > 0 && <>&nbsp;</>}
+        <span key={hostname} style={{ display: "inline-block", marginInlineEnd: "0.4em" }}>
           {hostname}
           {at < Math.min(all.length, 2) - 1 && ","}
         </span>
       ))}
-      {all.length > 2 && ` +${all.length - 2}`}
+      {all.length > 2 && `+${all.length - 2}`}
     </Text>
   );
 }

@@ -10,7 +10,7 @@ import { policyQuery } from "@/features/policies/policy";
 /** Which policy treats which part of the site; the most specific first, as requests meet them. */
 export function PolicyTab({ vhost }: { vhost: VhostRepresentation }) {
   const parts = vhost.paths
-    .filter(({ policy }) => policy !== null)
+    .filter(({ policy }) => Boolean(policy))
     .map(({ prefix, policy }) => ({ prefix, policy: policy ?? vhost.policy }))
     .sort((a, b) => b.prefix.length - a.prefix.length);
   const names = [...new Set([vhost.policy, ...parts.map(({ policy }) => policy)])];
