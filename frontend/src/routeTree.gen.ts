@@ -23,6 +23,7 @@ import { Route as AppChangesCompareRouteImport } from './routes/_app/changes/com
 import { Route as AppChangesMineRouteImport } from './routes/_app/changes/mine'
 import { Route as AppChangesReviewRouteImport } from './routes/_app/changes/review'
 import { Route as AppIpListsIndexRouteImport } from './routes/_app/ip-lists/index'
+import { Route as AppIpListsNewRouteImport } from './routes/_app/ip-lists/new'
 import { Route as AppPoliciesIndexRouteImport } from './routes/_app/policies/index'
 import { Route as AppPoliciesNewRouteImport } from './routes/_app/policies/new'
 import { Route as AppSettingsIndexRouteImport } from './routes/_app/settings/index'
@@ -34,6 +35,8 @@ import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
 import { Route as AppVhostsNewRouteImport } from './routes/_app/vhosts/new'
 import { Route as AppChangesDeploymentsIndexRouteImport } from './routes/_app/changes/deployments/index'
 import { Route as AppChangesDeploymentsDeploymentRouteImport } from './routes/_app/changes/deployments/$deployment'
+import { Route as AppIpListsListIndexRouteImport } from './routes/_app/ip-lists/$list/index'
+import { Route as AppIpListsListImportRouteImport } from './routes/_app/ip-lists/$list/import'
 import { Route as AppPoliciesPolicyIndexRouteImport } from './routes/_app/policies/$policy/index'
 import { Route as AppPoliciesPolicyNewExclusionRouteImport } from './routes/_app/policies/$policy/new-exclusion'
 import { Route as AppPoliciesPolicyNewRuleRouteImport } from './routes/_app/policies/$policy/new-rule'
@@ -113,6 +116,11 @@ const AppIpListsIndexRoute = AppIpListsIndexRouteImport.update({
   path: '/ip-lists/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppIpListsNewRoute = AppIpListsNewRouteImport.update({
+  id: '/ip-lists/new',
+  path: '/ip-lists/new',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppPoliciesIndexRoute = AppPoliciesIndexRouteImport.update({
   id: '/policies/',
   path: '/policies/',
@@ -170,6 +178,16 @@ const AppChangesDeploymentsDeploymentRoute =
     path: '/changes/deployments/$deployment',
     getParentRoute: () => AppRoute,
   } as any)
+const AppIpListsListIndexRoute = AppIpListsListIndexRouteImport.update({
+  id: '/ip-lists/$list/',
+  path: '/ip-lists/$list/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppIpListsListImportRoute = AppIpListsListImportRouteImport.update({
+  id: '/ip-lists/$list/import',
+  path: '/ip-lists/$list/import',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppPoliciesPolicyIndexRoute = AppPoliciesPolicyIndexRouteImport.update({
   id: '/policies/$policy/',
   path: '/policies/$policy/',
@@ -233,6 +251,7 @@ export interface FileRoutesByFullPath {
   '/changes/compare': typeof AppChangesCompareRoute
   '/changes/mine': typeof AppChangesMineRoute
   '/changes/review': typeof AppChangesReviewRoute
+  '/ip-lists/new': typeof AppIpListsNewRoute
   '/policies/new': typeof AppPoliciesNewRoute
   '/users/$user': typeof AppUsersUserRoute
   '/users/roles': typeof AppUsersRolesRoute
@@ -246,10 +265,12 @@ export interface FileRoutesByFullPath {
   '/users/': typeof AppUsersIndexRoute
   '/vhosts/': typeof AppVhostsIndexRoute
   '/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/ip-lists/$list/import': typeof AppIpListsListImportRoute
   '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
   '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
   '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/changes/deployments/': typeof AppChangesDeploymentsIndexRoute
+  '/ip-lists/$list/': typeof AppIpListsListIndexRoute
   '/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
   '/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
   '/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
@@ -268,6 +289,7 @@ export interface FileRoutesByTo {
   '/changes/compare': typeof AppChangesCompareRoute
   '/changes/mine': typeof AppChangesMineRoute
   '/changes/review': typeof AppChangesReviewRoute
+  '/ip-lists/new': typeof AppIpListsNewRoute
   '/policies/new': typeof AppPoliciesNewRoute
   '/users/$user': typeof AppUsersUserRoute
   '/users/roles': typeof AppUsersRolesRoute
@@ -281,10 +303,12 @@ export interface FileRoutesByTo {
   '/users': typeof AppUsersIndexRoute
   '/vhosts': typeof AppVhostsIndexRoute
   '/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/ip-lists/$list/import': typeof AppIpListsListImportRoute
   '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
   '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
   '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/changes/deployments': typeof AppChangesDeploymentsIndexRoute
+  '/ip-lists/$list': typeof AppIpListsListIndexRoute
   '/policies/$policy': typeof AppPoliciesPolicyIndexRoute
   '/vhosts/$vhost': typeof AppVhostsVhostIndexRoute
   '/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
@@ -305,6 +329,7 @@ export interface FileRoutesById {
   '/_app/changes/compare': typeof AppChangesCompareRoute
   '/_app/changes/mine': typeof AppChangesMineRoute
   '/_app/changes/review': typeof AppChangesReviewRoute
+  '/_app/ip-lists/new': typeof AppIpListsNewRoute
   '/_app/policies/new': typeof AppPoliciesNewRoute
   '/_app/users/$user': typeof AppUsersUserRoute
   '/_app/users/roles': typeof AppUsersRolesRoute
@@ -318,10 +343,12 @@ export interface FileRoutesById {
   '/_app/users/': typeof AppUsersIndexRoute
   '/_app/vhosts/': typeof AppVhostsIndexRoute
   '/_app/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/_app/ip-lists/$list/import': typeof AppIpListsListImportRoute
   '/_app/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
   '/_app/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
   '/_app/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/_app/changes/deployments/': typeof AppChangesDeploymentsIndexRoute
+  '/_app/ip-lists/$list/': typeof AppIpListsListIndexRoute
   '/_app/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
   '/_app/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
   '/_app/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
@@ -342,6 +369,7 @@ export interface FileRouteTypes {
     | '/changes/compare'
     | '/changes/mine'
     | '/changes/review'
+    | '/ip-lists/new'
     | '/policies/new'
     | '/users/$user'
     | '/users/roles'
@@ -355,10 +383,12 @@ export interface FileRouteTypes {
     | '/users/'
     | '/vhosts/'
     | '/changes/deployments/$deployment'
+    | '/ip-lists/$list/import'
     | '/policies/$policy/new-exclusion'
     | '/policies/$policy/new-rule'
     | '/vhosts/$vhost/edit'
     | '/changes/deployments/'
+    | '/ip-lists/$list/'
     | '/policies/$policy/'
     | '/vhosts/$vhost/'
     | '/changes/revisions/$revision/rollback'
@@ -377,6 +407,7 @@ export interface FileRouteTypes {
     | '/changes/compare'
     | '/changes/mine'
     | '/changes/review'
+    | '/ip-lists/new'
     | '/policies/new'
     | '/users/$user'
     | '/users/roles'
@@ -390,10 +421,12 @@ export interface FileRouteTypes {
     | '/users'
     | '/vhosts'
     | '/changes/deployments/$deployment'
+    | '/ip-lists/$list/import'
     | '/policies/$policy/new-exclusion'
     | '/policies/$policy/new-rule'
     | '/vhosts/$vhost/edit'
     | '/changes/deployments'
+    | '/ip-lists/$list'
     | '/policies/$policy'
     | '/vhosts/$vhost'
     | '/changes/revisions/$revision/rollback'
@@ -413,6 +446,7 @@ export interface FileRouteTypes {
     | '/_app/changes/compare'
     | '/_app/changes/mine'
     | '/_app/changes/review'
+    | '/_app/ip-lists/new'
     | '/_app/policies/new'
     | '/_app/users/$user'
     | '/_app/users/roles'
@@ -426,10 +460,12 @@ export interface FileRouteTypes {
     | '/_app/users/'
     | '/_app/vhosts/'
     | '/_app/changes/deployments/$deployment'
+    | '/_app/ip-lists/$list/import'
     | '/_app/policies/$policy/new-exclusion'
     | '/_app/policies/$policy/new-rule'
     | '/_app/vhosts/$vhost/edit'
     | '/_app/changes/deployments/'
+    | '/_app/ip-lists/$list/'
     | '/_app/policies/$policy/'
     | '/_app/vhosts/$vhost/'
     | '/_app/changes/revisions/$revision/rollback'
@@ -544,6 +580,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppIpListsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/ip-lists/new': {
+      id: '/_app/ip-lists/new'
+      path: '/ip-lists/new'
+      fullPath: '/ip-lists/new'
+      preLoaderRoute: typeof AppIpListsNewRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/policies/': {
       id: '/_app/policies/'
       path: '/policies'
@@ -621,6 +664,20 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppChangesDeploymentsDeploymentRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/ip-lists/$list/': {
+      id: '/_app/ip-lists/$list/'
+      path: '/ip-lists/$list'
+      fullPath: '/ip-lists/$list/'
+      preLoaderRoute: typeof AppIpListsListIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/ip-lists/$list/import': {
+      id: '/_app/ip-lists/$list/import'
+      path: '/ip-lists/$list/import'
+      fullPath: '/ip-lists/$list/import'
+      preLoaderRoute: typeof AppIpListsListImportRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/policies/$policy/': {
       id: '/_app/policies/$policy/'
       path: '/policies/$policy'
@@ -696,6 +753,7 @@ interface AppRouteChildren {
   AppChangesCompareRoute: typeof AppChangesCompareRoute
   AppChangesMineRoute: typeof AppChangesMineRoute
   AppChangesReviewRoute: typeof AppChangesReviewRoute
+  AppIpListsNewRoute: typeof AppIpListsNewRoute
   AppPoliciesNewRoute: typeof AppPoliciesNewRoute
   AppUsersUserRoute: typeof AppUsersUserRoute
   AppUsersRolesRoute: typeof AppUsersRolesRoute
@@ -709,10 +767,12 @@ interface AppRouteChildren {
   AppUsersIndexRoute: typeof AppUsersIndexRoute
   AppVhostsIndexRoute: typeof AppVhostsIndexRoute
   AppChangesDeploymentsDeploymentRoute: typeof AppChangesDeploymentsDeploymentRoute
+  AppIpListsListImportRoute: typeof AppIpListsListImportRoute
   AppPoliciesPolicyNewExclusionRoute: typeof AppPoliciesPolicyNewExclusionRoute
   AppPoliciesPolicyNewRuleRoute: typeof AppPoliciesPolicyNewRuleRoute
   AppVhostsVhostEditRoute: typeof AppVhostsVhostEditRoute
   AppChangesDeploymentsIndexRoute: typeof AppChangesDeploymentsIndexRoute
+  AppIpListsListIndexRoute: typeof AppIpListsListIndexRoute
   AppPoliciesPolicyIndexRoute: typeof AppPoliciesPolicyIndexRoute
   AppVhostsVhostIndexRoute: typeof AppVhostsVhostIndexRoute
   AppChangesRevisionsRevisionRollbackRoute: typeof AppChangesRevisionsRevisionRollbackRoute
@@ -730,6 +790,7 @@ const AppRouteChildren: AppRouteChildren = {
   AppChangesCompareRoute: AppChangesCompareRoute,
   AppChangesMineRoute: AppChangesMineRoute,
   AppChangesReviewRoute: AppChangesReviewRoute,
+  AppIpListsNewRoute: AppIpListsNewRoute,
   AppPoliciesNewRoute: AppPoliciesNewRoute,
   AppUsersUserRoute: AppUsersUserRoute,
   AppUsersRolesRoute: AppUsersRolesRoute,
@@ -743,10 +804,12 @@ const AppRouteChildren: AppRouteChildren = {
   AppUsersIndexRoute: AppUsersIndexRoute,
   AppVhostsIndexRoute: AppVhostsIndexRoute,
   AppChangesDeploymentsDeploymentRoute: AppChangesDeploymentsDeploymentRoute,
+  AppIpListsListImportRoute: AppIpListsListImportRoute,
   AppPoliciesPolicyNewExclusionRoute: AppPoliciesPolicyNewExclusionRoute,
   AppPoliciesPolicyNewRuleRoute: AppPoliciesPolicyNewRuleRoute,
   AppVhostsVhostEditRoute: AppVhostsVhostEditRoute,
   AppChangesDeploymentsIndexRoute: AppChangesDeploymentsIndexRoute,
+  AppIpListsListIndexRoute: AppIpListsListIndexRoute,
   AppPoliciesPolicyIndexRoute: AppPoliciesPolicyIndexRoute,
   AppVhostsVhostIndexRoute: AppVhostsVhostIndexRoute,
   AppChangesRevisionsRevisionRollbackRoute:

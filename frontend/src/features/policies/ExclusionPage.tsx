@@ -112,44 +112,46 @@ function ExclusionForm({ policy, all, exclusion, given }: FormProps) {
   };
   const may = can(base ? "update" : "create", "exclusion");
   return (
-    <form onSubmit={form.onSubmit(submit)} aria-label={base ? `Exclusion ${base.id}` : "New exclusion"} noValidate>
+    <>
       <UnsavedGuard dirty={form.isDirty()} />
-      <Stack>
-        <ExclusionFields form={form} suggested={suggested} named={base !== undefined} disabled={!may.allowed} />
-        {Boolean(saving.error) && <ProblemAlert error={saving.error} />}
-        <SaveBar
-          dirty={form.isDirty() || given !== undefined}
-          busy={saving.busy}
-          disabledReason={may.disabledReason}
-          label={base ? "Save" : "Create"}
-        >
-          {base && (
-            <ActionButton
-              variant="default"
-              onClick={() => void remove()}
-              loading={saving.busy}
-              disabledReason={can("delete", "exclusion").disabledReason}
-            >
-              Delete
-            </ActionButton>
-          )}
-        </SaveBar>
-      </Stack>
-      {theirs && base && (
-        <ConflictModal
-          what={`Exclusion ${base.id}`}
-          base={valuesOf(base)}
-          mine={form.getValues()}
-          theirs={valuesOf(theirs)}
-          onClose={() => setTheirs(undefined)}
-          onResolve={(value) => {
-            setBase(theirs);
-            form.setInitialValues(valuesOf(theirs));
-            form.setValues(value as ExclusionValues);
-            setTheirs(undefined);
-          }}
-        />
-      )}
-    </form>
+      <form onSubmit={form.onSubmit(submit)} aria-label={base ? `Exclusion ${base.id}` : "New exclusion"} noValidate>
+        <Stack>
+          <ExclusionFields form={form} suggested={suggested} named={base !== undefined} disabled={!may.allowed} />
+          {Boolean(saving.error) && <ProblemAlert error={saving.error} />}
+          <SaveBar
+            dirty={form.isDirty() || given !== undefined}
+            busy={saving.busy}
+            disabledReason={may.disabledReason}
+            label={base ? "Save" : "Create"}
+          >
+            {base && (
+              <ActionButton
+                variant="default"
+                onClick={() => void remove()}
+                loading={saving.busy}
+                disabledReason={can("delete", "exclusion").disabledReason}
+              >
+                Delete
+              </ActionButton>
+            )}
+          </SaveBar>
+        </Stack>
+        {theirs && base && (
+          <ConflictModal
+            what={`Exclusion ${base.id}`}
+            base={valuesOf(base)}
+            mine={form.getValues()}
+            theirs={valuesOf(theirs)}
+            onClose={() => setTheirs(undefined)}
+            onResolve={(value) => {
+              setBase(theirs);
+              form.setInitialValues(valuesOf(theirs));
+              form.setValues(value as ExclusionValues);
+              setTheirs(undefined);
+            }}
+          />
+        )}
+      </form>
+    </>
   );
 }

@@ -62,19 +62,21 @@ function NewPolicy({ source }: { source: PolicyRepresentation | undefined }) {
   const may = can("create", "policy");
   const taken = source ? source.exclusions.length + source.custom_rules.length : 0;
   return (
-    <form onSubmit={form.onSubmit(submit)} aria-label="New policy" noValidate>
+    <>
       <UnsavedGuard dirty={form.isDirty()} />
-      <Stack>
-        {taken > 0 && source && (
-          <Alert color="blue" variant="light">
-            Its {source.exclusions.length} exclusions and {source.custom_rules.length} custom rules are copied, too.
-          </Alert>
-        )}
-        <PolicyFields form={form} named={false} disabled={!may.allowed} />
-        {Boolean(saving.error) && <ProblemAlert error={saving.error} />}
-        <SaveBar dirty={source !== undefined || form.isDirty()} busy={saving.busy} disabledReason={may.disabledReason} label="Create" />
-      </Stack>
-    </form>
+      <form onSubmit={form.onSubmit(submit)} aria-label="New policy" noValidate>
+        <Stack>
+          {taken > 0 && source && (
+            <Alert color="blue" variant="light">
+              Its {source.exclusions.length} exclusions and {source.custom_rules.length} custom rules are copied, too.
+            </Alert>
+          )}
+          <PolicyFields form={form} named={false} disabled={!may.allowed} />
+          {Boolean(saving.error) && <ProblemAlert error={saving.error} />}
+          <SaveBar dirty={source !== undefined || form.isDirty()} busy={saving.busy} disabledReason={may.disabledReason} label="Create" />
+        </Stack>
+      </form>
+    </>
   );
 }
 

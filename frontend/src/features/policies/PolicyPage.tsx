@@ -1,4 +1,4 @@
-import { Group, Skeleton, Tabs } from "@mantine/core";
+import { Group, Skeleton, Tabs, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
@@ -56,7 +56,7 @@ export function PolicyPage() {
         about={
           <Group gap="xs">
             <StatusBadge state={policy.mode} />
-            {policy.title && <span>{policy.title}</span>}
+            {policy.title && <Text fw={500}>{policy.title}</Text>}
             <span>
               Changed <RelativeTime at={policy.meta.updated_at} />, in revision {policy.meta.revision}
             </span>

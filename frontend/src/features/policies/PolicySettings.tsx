@@ -49,33 +49,35 @@ export function PolicySettings({ policy, onSaved }: { policy: PolicyRepresentati
   };
   const may = can("update", "policy");
   return (
-    <form onSubmit={form.onSubmit(submit)} aria-label={`Settings of ${policy.name}`} noValidate>
+    <>
       <UnsavedGuard dirty={dirty} />
-      <Stack>
-        {dirty && policy.meta.etag !== base.meta.etag && (
-          <Alert color="yellow" variant="light" title="Somebody else saved this policy meanwhile" role="status">
-            Go on: saving shows both versions and loses neither.
-          </Alert>
+      <form onSubmit={form.onSubmit(submit)} aria-label={`Settings of ${policy.name}`} noValidate>
+        <Stack>
+          {dirty && policy.meta.etag !== base.meta.etag && (
+            <Alert color="yellow" variant="light" title="Somebody else saved this policy meanwhile" role="status">
+              Go on: saving shows both versions and loses neither.
+            </Alert>
+          )}
+          <PolicyFields form={form} named disabled={!may.allowed} />
+          {Boolean(saving.error) && <ProblemAlert error={saving.error} />}
+          <SaveBar dirty={dirty} busy={saving.busy} disabledReason={may.disabledReason} onReset={() => form.reset()} />
+        </Stack>
+        {theirs && (
+          <ConflictModal
+            what={`Policy ${policy.name}`}
+            base={valuesOf(base)}
+            mine={form.getValues()}
+            theirs={valuesOf(theirs)}
+            onClose={() => setTheirs(undefined)}
+            onResolve={(value) => {
+              setBase(theirs);
+              form.setInitialValues(valuesOf(theirs));
+              form.setValues(value as PolicyValues);
+              setTheirs(undefined);
+            }}
+          />
         )}
-        <PolicyFields form={form} named disabled={!may.allowed} />
-        {Boolean(saving.error) && <ProblemAlert error={saving.error} />}
-        <SaveBar dirty={dirty} busy={saving.busy} disabledReason={may.disabledReason} onReset={() => form.reset()} />
-      </Stack>
-      {theirs && (
-        <ConflictModal
-          what={`Policy ${policy.name}`}
-          base={valuesOf(base)}
-          mine={form.getValues()}
-          theirs={valuesOf(theirs)}
-          onClose={() => setTheirs(undefined)}
-          onResolve={(value) => {
-            setBase(theirs);
-            form.setInitialValues(valuesOf(theirs));
-            form.setValues(value as PolicyValues);
-            setTheirs(undefined);
-          }}
-        />
-      )}
-    </form>
+      </form>
+    </>
   );
 }

@@ -6,7 +6,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
-import { inResource, refusedPlan } from "@/change/errors";
+import { inResource, refusedPlan, shownBeside } from "@/change/errors";
 import { look } from "@/change/look";
 import { SaveBar } from "@/change/SaveBar";
 import { useSaving } from "@/change/use-saving";
@@ -70,16 +70,15 @@ export function RuleForm({ policy, all, rule }: Props) {
     try {
       const plan = await look({ operations: [{ method: "PUT", path, value: ruleOf(values), if_match: base ? "*" : undefined }] });
       const left = show(inResource(plan.errors, root));
-      if (plan.errors.length > 0) {
-        if (left.length > 0) saving.setError(refusedPlan(left));
-      } else {
+      if (plan.errors.length > 0) saving.setError(shownBeside(refusedPlan(plan.errors), left));
+      else {
         setMarks(findingMarks(plan, root));
         setChecked({ seclang: values.seclang, words: engineWords(plan) });
       }
     } catch (error) {
       const problem = asProblem(error);
       const left = show(inResource(problem.errors, root));
-      if (left.length > 0 || problem.errors.length === 0) saving.setError(Object.assign(problem, { errors: left }));
+      saving.setError(shownBeside(problem, left));
     } finally {
       setChecking(false);
     }
@@ -95,81 +94,83 @@ export function RuleForm({ policy, all, rule }: Props) {
   const may = can(base ? "update" : "create", "custom_rule");
   const plans = can("create", "plan");
   return (
-    <form onSubmit={form.onSubmit(submit)} aria-label={base ? `Rule ${base.id}` : "New custom rule"} noValidate>
+    <>
       <UnsavedGuard dirty={form.isDirty()} />
-      <Stack>
-        {!base && (
-          <NumberInput
-            label="Id"
-            description="190000 to 199999; events name the rule by it."
-            min={190000}
-            max={199999}
-            allowDecimal={false}
-            clampBehavior="none"
-            hideControls
-            maw={320}
-            disabled={!may.allowed}
-            {...form.getInputProps("id")}
+      <form onSubmit={form.onSubmit(submit)} aria-label={base ? `Rule ${base.id}` : "New custom rule"} noValidate>
+        <Stack>
+          {!base && (
+            <NumberInput
+              label="Id"
+              description="190000 to 199999; events name the rule by it."
+              min={190000}
+              max={199999}
+              allowDecimal={false}
+              clampBehavior="none"
+              hideControls
+              maw={320}
+              disabled={!may.allowed}
+              {...form.getInputProps("id")}
+            />
+          )}
+          <Radio.Group label="Place" {...form.getInputProps("placement")}>
+            <Group mt={4} gap="lg">
+              <Radio value="before" label="Before the Core Rule Set" disabled={!may.allowed} />
+              <Radio value="after" label="After it: the score so far is known" disabled={!may.allowed} />
+            </Group>
+          </Radio.Group>
+          <SecLangEditor
+            label="Rule"
+            description="One SecRule with its chain, or one SecAction. The id is added; what could open files, run programs or steer other rules is refused."
+            value={seclang}
+            onChange={(next) => form.setFieldValue("seclang", next)}
+            readOnly={!may.allowed}
+            marks={marks}
           />
-        )}
-        <Radio.Group label="Place" {...form.getInputProps("placement")}>
-          <Group mt={4} gap="lg">
-            <Radio value="before" label="Before the Core Rule Set" disabled={!may.allowed} />
-            <Radio value="after" label="After it: the score so far is known" disabled={!may.allowed} />
-          </Group>
-        </Radio.Group>
-        <SecLangEditor
-          label="Rule"
-          description="One SecRule with its chain, or one SecAction. The id is added; what could open files, run programs or steer other rules is refused."
-          value={seclang}
-          onChange={(next) => form.setFieldValue("seclang", next)}
-          readOnly={!may.allowed}
-          marks={marks}
-        />
-        {checked?.seclang === seclang && (
-          <Alert color="green" variant="light" icon={<IconCircleCheck aria-hidden />} role="status">
-            <Text size="sm">{checked.words}</Text>
-          </Alert>
-        )}
-        <Switch label="Enabled" disabled={!may.allowed} {...form.getInputProps("enabled", { type: "checkbox" })} />
-        {Boolean(saving.error) && <ProblemAlert error={saving.error} />}
-        <SaveBar dirty={form.isDirty() || !base} busy={saving.busy} disabledReason={may.disabledReason} label={base ? "Save" : "Create"}>
-          {base && (
+          {checked?.seclang === seclang && (
+            <Alert color="green" variant="light" icon={<IconCircleCheck aria-hidden />} role="status">
+              <Text size="sm">{checked.words}</Text>
+            </Alert>
+          )}
+          <Switch label="Enabled" disabled={!may.allowed} {...form.getInputProps("enabled", { type: "checkbox" })} />
+          {Boolean(saving.error) && <ProblemAlert error={saving.error} />}
+          <SaveBar dirty={form.isDirty() || !base} busy={saving.busy} disabledReason={may.disabledReason} label={base ? "Save" : "Create"}>
+            {base && (
+              <ActionButton
+                variant="default"
+                onClick={() => void remove()}
+                loading={saving.busy}
+                disabledReason={can("delete", "custom_rule").disabledReason}
+              >
+                Delete
+              </ActionButton>
+            )}
             <ActionButton
               variant="default"
-              onClick={() => void remove()}
-              loading={saving.busy}
-              disabledReason={can("delete", "custom_rule").disabledReason}
+              onClick={() => void check()}
+              loading={checking}
+              disabledReason={may.disabledReason ?? plans.disabledReason}
             >
-              Delete
+              Check
             </ActionButton>
-          )}
-          <ActionButton
-            variant="default"
-            onClick={() => void check()}
-            loading={checking}
-            disabledReason={may.disabledReason ?? plans.disabledReason}
-          >
-            Check
-          </ActionButton>
-        </SaveBar>
-      </Stack>
-      {theirs && base && (
-        <ConflictModal
-          what={`Rule ${base.id}`}
-          base={valuesOf(base)}
-          mine={form.getValues()}
-          theirs={valuesOf(theirs)}
-          onClose={() => setTheirs(undefined)}
-          onResolve={(value) => {
-            setBase(theirs);
-            form.setInitialValues(valuesOf(theirs));
-            form.setValues(value as RuleValues);
-            setTheirs(undefined);
-          }}
-        />
-      )}
-    </form>
+          </SaveBar>
+        </Stack>
+        {theirs && base && (
+          <ConflictModal
+            what={`Rule ${base.id}`}
+            base={valuesOf(base)}
+            mine={form.getValues()}
+            theirs={valuesOf(theirs)}
+            onClose={() => setTheirs(undefined)}
+            onResolve={(value) => {
+              setBase(theirs);
+              form.setInitialValues(valuesOf(theirs));
+              form.setValues(value as RuleValues);
+              setTheirs(undefined);
+            }}
+          />
+        )}
+      </form>
+    </>
   );
 }
 

@@ -91,7 +91,7 @@ function Rules({ policy, rules, move, disabledReason }: RulesProps) {
           <Table.Tr>
             <Table.Th w={90}>Id</Table.Th>
             <Table.Th>Rule</Table.Th>
-            <Table.Th w={90}>Place</Table.Th>
+            <Table.Th w={120}>Place</Table.Th>
             <Table.Th w={110}>State</Table.Th>
             <Table.Th w={90}>Order</Table.Th>
           </Table.Tr>
@@ -107,7 +107,7 @@ function Rules({ policy, rules, move, disabledReason }: RulesProps) {
               <Table.Td>
                 <Code style={{ overflowWrap: "anywhere", whiteSpace: "pre-wrap" }}>{shortened(rule.seclang)}</Code>
               </Table.Td>
-              <Table.Td>{rule.placement}</Table.Td>
+              <Table.Td>{rule.placement === "before" ? "before the CRS" : "after the CRS"}</Table.Td>
               <Table.Td>{rule.enabled ? "in force" : <StatusBadge state="disabled" />}</Table.Td>
               <Table.Td>
                 <Group gap={2} wrap="nowrap">
