@@ -18,6 +18,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
+const width = Number(values.width);
 const pages = PAGES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 await mkdir(values.out, { recursive: true });
 
@@ -29,7 +30,7 @@ try {
   const person = await server.person("admin");
   const context = await browser.newContext({
     baseURL: front.url,
-    viewport: { width: Number(values.width), height: 800 },
+    viewport: { width, height: 800 },
     reducedMotion: "reduce",
     locale: "en-GB",
     timezoneId: "UTC",
@@ -45,8 +46,12 @@ try {
         await page.getByRole("heading", { level: 1, name: title }).waitFor();
         await page.locator("[aria-busy=true], .mantine-Skeleton-root").first().waitFor({ state: "detached" });
         await page.evaluate(() => document.fonts.ready);
+        // As high as the page is: what sticks to an end of the window is then at its end.
+        const height = await page.evaluate(() => document.documentElement.scrollHeight);
+        await page.setViewportSize({ width, height: Math.max(height, 800) });
         await page.waitForTimeout(200);
-        await page.screenshot({ path: `${values.out}/${name}-${colorScheme}.png`, fullPage: true, animations: "disabled" });
+        await page.screenshot({ path: `${values.out}/${name}-${colorScheme}.png`, animations: "disabled" });
+        await page.setViewportSize({ width, height: 800 });
       }
       console.log(name);
     }

@@ -23,7 +23,9 @@ import { Route as AppChangesCompareRouteImport } from './routes/_app/changes/com
 import { Route as AppChangesMineRouteImport } from './routes/_app/changes/mine'
 import { Route as AppChangesReviewRouteImport } from './routes/_app/changes/review'
 import { Route as AppIpListsIndexRouteImport } from './routes/_app/ip-lists/index'
+import { Route as AppIpListsNewRouteImport } from './routes/_app/ip-lists/new'
 import { Route as AppPoliciesIndexRouteImport } from './routes/_app/policies/index'
+import { Route as AppPoliciesNewRouteImport } from './routes/_app/policies/new'
 import { Route as AppSettingsIndexRouteImport } from './routes/_app/settings/index'
 import { Route as AppTokensIndexRouteImport } from './routes/_app/tokens/index'
 import { Route as AppUsersIndexRouteImport } from './routes/_app/users/index'
@@ -33,10 +35,17 @@ import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
 import { Route as AppVhostsNewRouteImport } from './routes/_app/vhosts/new'
 import { Route as AppChangesDeploymentsIndexRouteImport } from './routes/_app/changes/deployments/index'
 import { Route as AppChangesDeploymentsDeploymentRouteImport } from './routes/_app/changes/deployments/$deployment'
+import { Route as AppIpListsListIndexRouteImport } from './routes/_app/ip-lists/$list/index'
+import { Route as AppIpListsListImportRouteImport } from './routes/_app/ip-lists/$list/import'
+import { Route as AppPoliciesPolicyIndexRouteImport } from './routes/_app/policies/$policy/index'
+import { Route as AppPoliciesPolicyNewExclusionRouteImport } from './routes/_app/policies/$policy/new-exclusion'
+import { Route as AppPoliciesPolicyNewRuleRouteImport } from './routes/_app/policies/$policy/new-rule'
 import { Route as AppVhostsVhostIndexRouteImport } from './routes/_app/vhosts/$vhost/index'
 import { Route as AppVhostsVhostEditRouteImport } from './routes/_app/vhosts/$vhost/edit'
 import { Route as AppChangesRevisionsRevisionIndexRouteImport } from './routes/_app/changes/revisions/$revision.index'
 import { Route as AppChangesRevisionsRevisionRollbackRouteImport } from './routes/_app/changes/revisions/$revision.rollback'
+import { Route as AppPoliciesPolicyExclusionsExclusionRouteImport } from './routes/_app/policies/$policy/exclusions/$exclusion'
+import { Route as AppPoliciesPolicyRulesRuleRouteImport } from './routes/_app/policies/$policy/rules/$rule'
 
 const AppRoute = AppRouteImport.update({
   id: '/_app',
@@ -107,9 +116,19 @@ const AppIpListsIndexRoute = AppIpListsIndexRouteImport.update({
   path: '/ip-lists/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppIpListsNewRoute = AppIpListsNewRouteImport.update({
+  id: '/ip-lists/new',
+  path: '/ip-lists/new',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppPoliciesIndexRoute = AppPoliciesIndexRouteImport.update({
   id: '/policies/',
   path: '/policies/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppPoliciesNewRoute = AppPoliciesNewRouteImport.update({
+  id: '/policies/new',
+  path: '/policies/new',
   getParentRoute: () => AppRoute,
 } as any)
 const AppSettingsIndexRoute = AppSettingsIndexRouteImport.update({
@@ -159,6 +178,33 @@ const AppChangesDeploymentsDeploymentRoute =
     path: '/changes/deployments/$deployment',
     getParentRoute: () => AppRoute,
   } as any)
+const AppIpListsListIndexRoute = AppIpListsListIndexRouteImport.update({
+  id: '/ip-lists/$list/',
+  path: '/ip-lists/$list/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppIpListsListImportRoute = AppIpListsListImportRouteImport.update({
+  id: '/ip-lists/$list/import',
+  path: '/ip-lists/$list/import',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppPoliciesPolicyIndexRoute = AppPoliciesPolicyIndexRouteImport.update({
+  id: '/policies/$policy/',
+  path: '/policies/$policy/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppPoliciesPolicyNewExclusionRoute =
+  AppPoliciesPolicyNewExclusionRouteImport.update({
+    id: '/policies/$policy/new-exclusion',
+    path: '/policies/$policy/new-exclusion',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppPoliciesPolicyNewRuleRoute =
+  AppPoliciesPolicyNewRuleRouteImport.update({
+    id: '/policies/$policy/new-rule',
+    path: '/policies/$policy/new-rule',
+    getParentRoute: () => AppRoute,
+  } as any)
 const AppVhostsVhostIndexRoute = AppVhostsVhostIndexRouteImport.update({
   id: '/vhosts/$vhost/',
   path: '/vhosts/$vhost/',
@@ -181,6 +227,18 @@ const AppChangesRevisionsRevisionRollbackRoute =
     path: '/changes/revisions/$revision/rollback',
     getParentRoute: () => AppRoute,
   } as any)
+const AppPoliciesPolicyExclusionsExclusionRoute =
+  AppPoliciesPolicyExclusionsExclusionRouteImport.update({
+    id: '/policies/$policy/exclusions/$exclusion',
+    path: '/policies/$policy/exclusions/$exclusion',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppPoliciesPolicyRulesRuleRoute =
+  AppPoliciesPolicyRulesRuleRouteImport.update({
+    id: '/policies/$policy/rules/$rule',
+    path: '/policies/$policy/rules/$rule',
+    getParentRoute: () => AppRoute,
+  } as any)
 
 export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
@@ -193,6 +251,8 @@ export interface FileRoutesByFullPath {
   '/changes/compare': typeof AppChangesCompareRoute
   '/changes/mine': typeof AppChangesMineRoute
   '/changes/review': typeof AppChangesReviewRoute
+  '/ip-lists/new': typeof AppIpListsNewRoute
+  '/policies/new': typeof AppPoliciesNewRoute
   '/users/$user': typeof AppUsersUserRoute
   '/users/roles': typeof AppUsersRolesRoute
   '/vhosts/new': typeof AppVhostsNewRoute
@@ -205,10 +265,17 @@ export interface FileRoutesByFullPath {
   '/users/': typeof AppUsersIndexRoute
   '/vhosts/': typeof AppVhostsIndexRoute
   '/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/ip-lists/$list/import': typeof AppIpListsListImportRoute
+  '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
   '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/changes/deployments/': typeof AppChangesDeploymentsIndexRoute
+  '/ip-lists/$list/': typeof AppIpListsListIndexRoute
+  '/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
   '/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
   '/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
+  '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
   '/changes/revisions/$revision/': typeof AppChangesRevisionsRevisionIndexRoute
 }
 export interface FileRoutesByTo {
@@ -222,6 +289,8 @@ export interface FileRoutesByTo {
   '/changes/compare': typeof AppChangesCompareRoute
   '/changes/mine': typeof AppChangesMineRoute
   '/changes/review': typeof AppChangesReviewRoute
+  '/ip-lists/new': typeof AppIpListsNewRoute
+  '/policies/new': typeof AppPoliciesNewRoute
   '/users/$user': typeof AppUsersUserRoute
   '/users/roles': typeof AppUsersRolesRoute
   '/vhosts/new': typeof AppVhostsNewRoute
@@ -234,10 +303,17 @@ export interface FileRoutesByTo {
   '/users': typeof AppUsersIndexRoute
   '/vhosts': typeof AppVhostsIndexRoute
   '/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/ip-lists/$list/import': typeof AppIpListsListImportRoute
+  '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
   '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/changes/deployments': typeof AppChangesDeploymentsIndexRoute
+  '/ip-lists/$list': typeof AppIpListsListIndexRoute
+  '/policies/$policy': typeof AppPoliciesPolicyIndexRoute
   '/vhosts/$vhost': typeof AppVhostsVhostIndexRoute
   '/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
+  '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
   '/changes/revisions/$revision': typeof AppChangesRevisionsRevisionIndexRoute
 }
 export interface FileRoutesById {
@@ -253,6 +329,8 @@ export interface FileRoutesById {
   '/_app/changes/compare': typeof AppChangesCompareRoute
   '/_app/changes/mine': typeof AppChangesMineRoute
   '/_app/changes/review': typeof AppChangesReviewRoute
+  '/_app/ip-lists/new': typeof AppIpListsNewRoute
+  '/_app/policies/new': typeof AppPoliciesNewRoute
   '/_app/users/$user': typeof AppUsersUserRoute
   '/_app/users/roles': typeof AppUsersRolesRoute
   '/_app/vhosts/new': typeof AppVhostsNewRoute
@@ -265,10 +343,17 @@ export interface FileRoutesById {
   '/_app/users/': typeof AppUsersIndexRoute
   '/_app/vhosts/': typeof AppVhostsIndexRoute
   '/_app/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/_app/ip-lists/$list/import': typeof AppIpListsListImportRoute
+  '/_app/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/_app/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
   '/_app/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
   '/_app/changes/deployments/': typeof AppChangesDeploymentsIndexRoute
+  '/_app/ip-lists/$list/': typeof AppIpListsListIndexRoute
+  '/_app/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
   '/_app/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
   '/_app/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
+  '/_app/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/_app/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
   '/_app/changes/revisions/$revision/': typeof AppChangesRevisionsRevisionIndexRoute
 }
 export interface FileRouteTypes {
@@ -284,6 +369,8 @@ export interface FileRouteTypes {
     | '/changes/compare'
     | '/changes/mine'
     | '/changes/review'
+    | '/ip-lists/new'
+    | '/policies/new'
     | '/users/$user'
     | '/users/roles'
     | '/vhosts/new'
@@ -296,10 +383,17 @@ export interface FileRouteTypes {
     | '/users/'
     | '/vhosts/'
     | '/changes/deployments/$deployment'
+    | '/ip-lists/$list/import'
+    | '/policies/$policy/new-exclusion'
+    | '/policies/$policy/new-rule'
     | '/vhosts/$vhost/edit'
     | '/changes/deployments/'
+    | '/ip-lists/$list/'
+    | '/policies/$policy/'
     | '/vhosts/$vhost/'
     | '/changes/revisions/$revision/rollback'
+    | '/policies/$policy/exclusions/$exclusion'
+    | '/policies/$policy/rules/$rule'
     | '/changes/revisions/$revision/'
   fileRoutesByTo: FileRoutesByTo
   to:
@@ -313,6 +407,8 @@ export interface FileRouteTypes {
     | '/changes/compare'
     | '/changes/mine'
     | '/changes/review'
+    | '/ip-lists/new'
+    | '/policies/new'
     | '/users/$user'
     | '/users/roles'
     | '/vhosts/new'
@@ -325,10 +421,17 @@ export interface FileRouteTypes {
     | '/users'
     | '/vhosts'
     | '/changes/deployments/$deployment'
+    | '/ip-lists/$list/import'
+    | '/policies/$policy/new-exclusion'
+    | '/policies/$policy/new-rule'
     | '/vhosts/$vhost/edit'
     | '/changes/deployments'
+    | '/ip-lists/$list'
+    | '/policies/$policy'
     | '/vhosts/$vhost'
     | '/changes/revisions/$revision/rollback'
+    | '/policies/$policy/exclusions/$exclusion'
+    | '/policies/$policy/rules/$rule'
     | '/changes/revisions/$revision'
   id:
     | '__root__'
@@ -343,6 +446,8 @@ export interface FileRouteTypes {
     | '/_app/changes/compare'
     | '/_app/changes/mine'
     | '/_app/changes/review'
+    | '/_app/ip-lists/new'
+    | '/_app/policies/new'
     | '/_app/users/$user'
     | '/_app/users/roles'
     | '/_app/vhosts/new'
@@ -355,10 +460,17 @@ export interface FileRouteTypes {
     | '/_app/users/'
     | '/_app/vhosts/'
     | '/_app/changes/deployments/$deployment'
+    | '/_app/ip-lists/$list/import'
+    | '/_app/policies/$policy/new-exclusion'
+    | '/_app/policies/$policy/new-rule'
     | '/_app/vhosts/$vhost/edit'
     | '/_app/changes/deployments/'
+    | '/_app/ip-lists/$list/'
+    | '/_app/policies/$policy/'
     | '/_app/vhosts/$vhost/'
     | '/_app/changes/revisions/$revision/rollback'
+    | '/_app/policies/$policy/exclusions/$exclusion'
+    | '/_app/policies/$policy/rules/$rule'
     | '/_app/changes/revisions/$revision/'
   fileRoutesById: FileRoutesById
 }
@@ -468,11 +580,25 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppIpListsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/ip-lists/new': {
+      id: '/_app/ip-lists/new'
+      path: '/ip-lists/new'
+      fullPath: '/ip-lists/new'
+      preLoaderRoute: typeof AppIpListsNewRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/policies/': {
       id: '/_app/policies/'
       path: '/policies'
       fullPath: '/policies/'
       preLoaderRoute: typeof AppPoliciesIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/new': {
+      id: '/_app/policies/new'
+      path: '/policies/new'
+      fullPath: '/policies/new'
+      preLoaderRoute: typeof AppPoliciesNewRouteImport
       parentRoute: typeof AppRoute
     }
     '/_app/settings/': {
@@ -538,6 +664,41 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppChangesDeploymentsDeploymentRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/ip-lists/$list/': {
+      id: '/_app/ip-lists/$list/'
+      path: '/ip-lists/$list'
+      fullPath: '/ip-lists/$list/'
+      preLoaderRoute: typeof AppIpListsListIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/ip-lists/$list/import': {
+      id: '/_app/ip-lists/$list/import'
+      path: '/ip-lists/$list/import'
+      fullPath: '/ip-lists/$list/import'
+      preLoaderRoute: typeof AppIpListsListImportRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/': {
+      id: '/_app/policies/$policy/'
+      path: '/policies/$policy'
+      fullPath: '/policies/$policy/'
+      preLoaderRoute: typeof AppPoliciesPolicyIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/new-exclusion': {
+      id: '/_app/policies/$policy/new-exclusion'
+      path: '/policies/$policy/new-exclusion'
+      fullPath: '/policies/$policy/new-exclusion'
+      preLoaderRoute: typeof AppPoliciesPolicyNewExclusionRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/new-rule': {
+      id: '/_app/policies/$policy/new-rule'
+      path: '/policies/$policy/new-rule'
+      fullPath: '/policies/$policy/new-rule'
+      preLoaderRoute: typeof AppPoliciesPolicyNewRuleRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/vhosts/$vhost/': {
       id: '/_app/vhosts/$vhost/'
       path: '/vhosts/$vhost'
@@ -566,6 +727,20 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppChangesRevisionsRevisionRollbackRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/policies/$policy/exclusions/$exclusion': {
+      id: '/_app/policies/$policy/exclusions/$exclusion'
+      path: '/policies/$policy/exclusions/$exclusion'
+      fullPath: '/policies/$policy/exclusions/$exclusion'
+      preLoaderRoute: typeof AppPoliciesPolicyExclusionsExclusionRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/rules/$rule': {
+      id: '/_app/policies/$policy/rules/$rule'
+      path: '/policies/$policy/rules/$rule'
+      fullPath: '/policies/$policy/rules/$rule'
+      preLoaderRoute: typeof AppPoliciesPolicyRulesRuleRouteImport
+      parentRoute: typeof AppRoute
+    }
   }
 }
 
@@ -578,6 +753,8 @@ interface AppRouteChildren {
   AppChangesCompareRoute: typeof AppChangesCompareRoute
   AppChangesMineRoute: typeof AppChangesMineRoute
   AppChangesReviewRoute: typeof AppChangesReviewRoute
+  AppIpListsNewRoute: typeof AppIpListsNewRoute
+  AppPoliciesNewRoute: typeof AppPoliciesNewRoute
   AppUsersUserRoute: typeof AppUsersUserRoute
   AppUsersRolesRoute: typeof AppUsersRolesRoute
   AppVhostsNewRoute: typeof AppVhostsNewRoute
@@ -590,10 +767,17 @@ interface AppRouteChildren {
   AppUsersIndexRoute: typeof AppUsersIndexRoute
   AppVhostsIndexRoute: typeof AppVhostsIndexRoute
   AppChangesDeploymentsDeploymentRoute: typeof AppChangesDeploymentsDeploymentRoute
+  AppIpListsListImportRoute: typeof AppIpListsListImportRoute
+  AppPoliciesPolicyNewExclusionRoute: typeof AppPoliciesPolicyNewExclusionRoute
+  AppPoliciesPolicyNewRuleRoute: typeof AppPoliciesPolicyNewRuleRoute
   AppVhostsVhostEditRoute: typeof AppVhostsVhostEditRoute
   AppChangesDeploymentsIndexRoute: typeof AppChangesDeploymentsIndexRoute
+  AppIpListsListIndexRoute: typeof AppIpListsListIndexRoute
+  AppPoliciesPolicyIndexRoute: typeof AppPoliciesPolicyIndexRoute
   AppVhostsVhostIndexRoute: typeof AppVhostsVhostIndexRoute
   AppChangesRevisionsRevisionRollbackRoute: typeof AppChangesRevisionsRevisionRollbackRoute
+  AppPoliciesPolicyExclusionsExclusionRoute: typeof AppPoliciesPolicyExclusionsExclusionRoute
+  AppPoliciesPolicyRulesRuleRoute: typeof AppPoliciesPolicyRulesRuleRoute
   AppChangesRevisionsRevisionIndexRoute: typeof AppChangesRevisionsRevisionIndexRoute
 }
 
@@ -606,6 +790,8 @@ const AppRouteChildren: AppRouteChildren = {
   AppChangesCompareRoute: AppChangesCompareRoute,
   AppChangesMineRoute: AppChangesMineRoute,
   AppChangesReviewRoute: AppChangesReviewRoute,
+  AppIpListsNewRoute: AppIpListsNewRoute,
+  AppPoliciesNewRoute: AppPoliciesNewRoute,
   AppUsersUserRoute: AppUsersUserRoute,
   AppUsersRolesRoute: AppUsersRolesRoute,
   AppVhostsNewRoute: AppVhostsNewRoute,
@@ -618,11 +804,19 @@ const AppRouteChildren: AppRouteChildren = {
   AppUsersIndexRoute: AppUsersIndexRoute,
   AppVhostsIndexRoute: AppVhostsIndexRoute,
   AppChangesDeploymentsDeploymentRoute: AppChangesDeploymentsDeploymentRoute,
+  AppIpListsListImportRoute: AppIpListsListImportRoute,
+  AppPoliciesPolicyNewExclusionRoute: AppPoliciesPolicyNewExclusionRoute,
+  AppPoliciesPolicyNewRuleRoute: AppPoliciesPolicyNewRuleRoute,
   AppVhostsVhostEditRoute: AppVhostsVhostEditRoute,
   AppChangesDeploymentsIndexRoute: AppChangesDeploymentsIndexRoute,
+  AppIpListsListIndexRoute: AppIpListsListIndexRoute,
+  AppPoliciesPolicyIndexRoute: AppPoliciesPolicyIndexRoute,
   AppVhostsVhostIndexRoute: AppVhostsVhostIndexRoute,
   AppChangesRevisionsRevisionRollbackRoute:
     AppChangesRevisionsRevisionRollbackRoute,
+  AppPoliciesPolicyExclusionsExclusionRoute:
+    AppPoliciesPolicyExclusionsExclusionRoute,
+  AppPoliciesPolicyRulesRuleRoute: AppPoliciesPolicyRulesRuleRoute,
   AppChangesRevisionsRevisionIndexRoute: AppChangesRevisionsRevisionIndexRoute,
 }
 

@@ -58,5 +58,13 @@ export async function makeSample(client: Client): Promise<void> {
   } as const;
   const body = structuredClone(store) as unknown as Parameters<typeof putVhost>[0]["body"];
   const waited = await waitLive(putVhost, { client, path: { vhost: "store" }, body, query: { message: "The store moves in" } });
+  // It touches what is to be protected, so it waits for somebody.
+  const value = { protected: true };
+  const later = {
+    message: "The first site wants two people",
+    operations: [{ method: "PATCH" as const, path: "/vhosts/site-01", value }],
+    commit: true,
+  };
+  await unwrap(createChangeSet({ client, body: later }));
   if (waited.outcome !== "live") throw new Error(`the sample is ${waited.outcome}`);
 }

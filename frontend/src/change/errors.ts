@@ -6,16 +6,17 @@ import { type FieldError, Problem } from "@guard-proxy/client";
  */
 export function inResource(errors: FieldError[], root: string, index = 0): FieldError[] {
   const roots = [`/operations/${index}/value`, root];
-  const seen = new Set<string>();
-  return errors.flatMap((error) => {
+  const own = errors.map((error) => {
     const at = roots.find((one) => error.pointer === one || error.pointer.startsWith(`${one}/`));
-    const pointer = at === undefined ? error.pointer : error.pointer.slice(at.length);
-    const key = JSON.stringify([pointer, error.code, error.line, error.column, error.detail]);
-    // The same fault is found by staging and by the engines' own validation.
-    if (seen.has(key)) return [];
-    seen.add(key);
-    return [{ ...error, pointer }];
+    return at === undefined ? error : { ...error, pointer: error.pointer.slice(at.length) };
   });
+  return distinct(own);
+}
+
+/** The same fault can be found twice: by judging the object, and by compiling it. */
+export function distinct(errors: FieldError[]): FieldError[] {
+  const key = ({ pointer, code, line, column, detail }: FieldError) => JSON.stringify([pointer, code, line, column, detail]);
+  return [...new Map(errors.map((error) => [key(error), error])).values()];
 }
 
 /** A plan's errors as a problem, so that what shows problems shows them. */
@@ -30,4 +31,12 @@ export function refusedPlan(errors: FieldError[]): Problem {
     errors,
     request_id: "",
   });
+}
+
+/** What is left to be said of a problem whose errors are shown at their fields, but for `left`. */
+export function shownBeside(problem: Problem, left: FieldError[]): Problem {
+  const placed = problem.errors.length - left.length;
+  // Where there is one error, its words are the problem's, too.
+  const detail = placed > 0 && left.length === 0 ? "What is wrong is said where it is written." : problem.detail;
+  return Object.assign(problem, { errors: left, detail });
 }

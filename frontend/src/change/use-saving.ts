@@ -4,7 +4,7 @@ import { useState } from "react";
 import { asProblem } from "@/lib/api";
 import { keys, type Resource } from "@/lib/keys";
 import { useChange } from "./ChangeProvider";
-import { inResource, refusedPlan } from "./errors";
+import { inResource, refusedPlan, shownBeside } from "./errors";
 import type { Ask, Outcome } from "./model";
 import { tell } from "./tell";
 
@@ -34,7 +34,7 @@ export function useSaving({ resource, root, place, onStale }: Options) {
     try {
       const outcome = await change.save({ ...ask, errorsToForm: true });
       if (outcome.kind === "cancelled") {
-        if (outcome.errors.length > 0) setError(refusedPlan(placed(outcome.errors)));
+        if (outcome.errors.length > 0) setError(shownBeside(refusedPlan(outcome.errors), placed(outcome.errors)));
         return undefined;
       }
       tell(outcome);
@@ -44,7 +44,7 @@ export function useSaving({ resource, root, place, onStale }: Options) {
     } catch (refused) {
       const problem = asProblem(refused);
       if (onStale && problem.errors.some(({ code }) => code === "precondition_failed")) await onStale();
-      else setError(Object.assign(problem, { errors: placed(problem.errors) }));
+      else setError(shownBeside(problem, placed(problem.errors)));
       return undefined;
     }
   };

@@ -9,9 +9,9 @@ import { PageHeader } from "@/components/PageHeader";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
 import { StatusBadge } from "@/components/StatusBadge";
+import { TextLink } from "@/components/TextLink";
 import { Labels } from "./Labels";
 import { proofQuery, vhostQuery } from "./queries";
-import { To } from "./To";
 import { TABS, type Tab } from "./tabs";
 import { AccessTab } from "./tabs/AccessTab";
 import { JsonTab } from "./tabs/JsonTab";
@@ -79,8 +79,8 @@ function Shown({ vhost }: { vhost: VhostRepresentation }) {
           <Labels labels={vhost.labels} />
           <Text size="sm" c="dimmed">
             {vhost.title && vhost.title !== vhost.name && <>{vhost.name}, </>}
-            policy <To to={`/policies/${vhost.policy}`}>{vhost.policy}</To>, changed <RelativeTime at={vhost.meta.updated_at} /> in{" "}
-            <To to={`/changes/revisions/${vhost.meta.revision}`}>revision {vhost.meta.revision}</To>
+            policy <TextLink to={`/policies/${vhost.policy}`}>{vhost.policy}</TextLink>, changed <RelativeTime at={vhost.meta.updated_at} />{" "}
+            in <TextLink to={`/changes/revisions/${vhost.meta.revision}`}>revision {vhost.meta.revision}</TextLink>
           </Text>
         </Group>
         {status && !status.live && (

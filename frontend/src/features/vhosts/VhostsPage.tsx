@@ -31,7 +31,7 @@ function columnsWith(unproven: ReadonlySet<string>): Column<VhostRepresentation>
     {
       id: "state",
       header: "State",
-      width: 170,
+      width: 130,
       cell: (vhost) => (
         <Group gap={4}>
           {unproven.has(vhost.name) && <StatusBadge state="unproven" />}
@@ -59,8 +59,13 @@ function columnsWith(unproven: ReadonlySet<string>): Column<VhostRepresentation>
 function Hostnames({ all }: { all: string[] }) {
   return (
     <Text size="sm" style={{ overflowWrap: "anywhere" }}>
-      {all.slice(0, 2).join(", ")}
-      {all.length > 2 && ` +${all.length - 2}`}
+      {all.slice(0, 2).map((hostname, at) => (
+        <span key={hostname} style={{ display: "inline-block", marginInlineEnd: "0.4em" }}>
+          {hostname}
+          {at < Math.min(all.length, 2) - 1 && ","}
+        </span>
+      ))}
+      {all.length > 2 && `+${all.length - 2}`}
     </Text>
   );
 }

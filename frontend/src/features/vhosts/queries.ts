@@ -1,6 +1,5 @@
 import {
   getIpList,
-  getPolicy,
   getVhost,
   getVhostStatus,
   type IpListRepresentation,
@@ -8,7 +7,6 @@ import {
   listIpLists,
   listPolicies,
   listVhosts,
-  type PolicyRepresentation,
   paginate,
   type VhostRepresentation,
   type VhostStatus,
@@ -30,12 +28,6 @@ export const proofQuery = (vhost: string) =>
   queryOptions({
     queryKey: keys.one("status", vhost),
     queryFn: ({ signal }): Promise<VhostStatus> => call(getVhostStatus({ path: { vhost }, signal })),
-  });
-
-export const policyQuery = (policy: string) =>
-  queryOptions({
-    queryKey: keys.one("policies", policy),
-    queryFn: ({ signal }): Promise<PolicyRepresentation> => call(getPolicy({ path: { policy }, signal })),
   });
 
 export const ipListQuery = (ip_list: string) =>

@@ -59,11 +59,14 @@ export function labelWords(value: string, of: readonly { value: string; label: s
   return of.find((one) => one.value === value)?.label ?? value;
 }
 
-/** What a path says otherwise than the vhost. */
-export function pathWords({ body, websocket }: AnsweredVhostPath): string {
+/** What a path says otherwise than the vhost; what it leaves out is not in the answer, or null. */
+export function pathWords({
+  body,
+  websocket,
+}: Pick<AnsweredVhostPath, "websocket"> & { body?: Partial<AnsweredVhostPath["body"]> }): string {
   const said = [];
-  if (body.max_bytes !== null) said.push(`bodies up to ${sizeWords(body.max_bytes)}`);
-  if (body.on_partial) said.push(`a body too large to inspect: ${labelWords(body.on_partial, ON_PARTIAL).toLowerCase()}`);
-  if (websocket !== null) said.push(websocket ? "WebSocket" : "no WebSocket");
+  if (typeof body?.max_bytes === "number") said.push(`bodies up to ${sizeWords(body.max_bytes)}`);
+  if (body?.on_partial) said.push(`a body too large to inspect: ${labelWords(body.on_partial, ON_PARTIAL).toLowerCase()}`);
+  if (typeof websocket === "boolean") said.push(websocket ? "WebSocket" : "no WebSocket");
   return said.join("; ");
 }

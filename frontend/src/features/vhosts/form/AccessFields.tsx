@@ -18,7 +18,7 @@ export function AccessFields({ form, disabled }: FieldsProps) {
         />
         <NamesPicker
           of="ip-lists"
-          label="Allowed alone"
+          label="Allowed only"
           description="With one at least: clients on none of them get 403."
           maxValues={16}
           {...form.getInputProps("access.allow_only")}

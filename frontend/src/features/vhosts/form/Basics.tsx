@@ -1,7 +1,7 @@
 import { ActionIcon, Button, Fieldset, Group, Stack, Switch, TagsInput, Text, Textarea, TextInput } from "@mantine/core";
 import type { UseFormReturnType } from "@mantine/form";
 import { IconTrash } from "@tabler/icons-react";
-import { DISABLED, PROTECTED } from "../words";
+import { PROTECTED } from "../words";
 import type { VhostValues } from "./values";
 
 export type FieldsProps = { form: UseFormReturnType<VhostValues>; disabled: boolean };
@@ -35,7 +35,11 @@ export function Basics({ form, disabled, named }: FieldsProps & { named: boolean
           {...form.getInputProps("hostnames")}
         />
         <Labels form={form} disabled={disabled} />
-        <Switch label="Enabled" description={`Off: ${DISABLED}`} {...form.getInputProps("enabled", { type: "checkbox" })} />
+        <Switch
+          label="Enabled"
+          description="Switched off it answers 421 and keeps its hostnames: nobody else can take them."
+          {...form.getInputProps("enabled", { type: "checkbox" })}
+        />
         <Switch label="Protected" description={PROTECTED} {...form.getInputProps("protected", { type: "checkbox" })} />
       </Stack>
     </Fieldset>

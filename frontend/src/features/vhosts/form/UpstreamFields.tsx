@@ -97,9 +97,9 @@ export function UpstreamFields({ form, disabled }: FieldsProps) {
           <SimpleGrid cols={{ base: 1, xs: 2, md: 5 }} spacing="sm">
             <TextInput label="Page" spellCheck={false} {...form.getInputProps("upstream.health_check.path")} />
             <TextInput label="Healthy statuses" spellCheck={false} {...form.getInputProps("upstream.health_check.expect_status")} />
-            <Milliseconds label="Every, in ms" {...form.getInputProps("upstream.health_check.interval_ms")} />
-            <Milliseconds label="Bad ones until down" {...form.getInputProps("upstream.health_check.fall")} />
-            <Milliseconds label="Good ones until up" {...form.getInputProps("upstream.health_check.rise")} />
+            <Whole label="Every, in ms" {...form.getInputProps("upstream.health_check.interval_ms")} />
+            <Whole label="Bad ones until down" {...form.getInputProps("upstream.health_check.fall")} />
+            <Whole label="Good ones until up" {...form.getInputProps("upstream.health_check.rise")} />
           </SimpleGrid>
         )}
         <Stack gap={6} role="group" aria-labelledby="timeouts-name">
@@ -107,9 +107,9 @@ export function UpstreamFields({ form, disabled }: FieldsProps) {
             Timeouts, in milliseconds
           </Text>
           <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
-            <Milliseconds label="To connect" {...form.getInputProps("upstream.timeouts.connect_ms")} />
-            <Milliseconds label="For a free connection" {...form.getInputProps("upstream.timeouts.queue_ms")} />
-            <Milliseconds label="Between pieces of an answer" {...form.getInputProps("upstream.timeouts.response_ms")} />
+            <Whole label="To connect" {...form.getInputProps("upstream.timeouts.connect_ms")} />
+            <Whole label="For a free connection" {...form.getInputProps("upstream.timeouts.queue_ms")} />
+            <Whole label="Between pieces of an answer" {...form.getInputProps("upstream.timeouts.response_ms")} />
           </SimpleGrid>
         </Stack>
       </Stack>
@@ -118,6 +118,6 @@ export function UpstreamFields({ form, disabled }: FieldsProps) {
 }
 
 /** Whole numbers; what is too much or too little the server says, at the field. */
-function Milliseconds(props: React.ComponentProps<typeof NumberInput>) {
+function Whole(props: React.ComponentProps<typeof NumberInput>) {
   return <NumberInput {...props} min={1} allowDecimal={false} clampBehavior="none" thousandSeparator=" " />;
 }

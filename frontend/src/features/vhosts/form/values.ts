@@ -1,9 +1,9 @@
-import type { OnPartial, Vhost, VhostRepresentation } from "@guard-proxy/client";
+import type { OnPartial, PathBody, Vhost, VhostPath, VhostRepresentation } from "@guard-proxy/client";
 import { same, type Value } from "@/lib/conflict";
 
 /** A number that is being typed may be nothing for a moment. */
-export type Typed = number | "";
-export type Label = { key: string; value: string };
+type Typed = number | "";
+type Label = { key: string; value: string };
 export type PathValues = {
   prefix: string;
   policy: string | null;
@@ -61,12 +61,13 @@ export function valuesOf({ meta: _, labels, paths, ...vhost }: VhostRepresentati
   return {
     ...vhost,
     labels: Object.entries(labels).map(([key, value]) => ({ key, value })),
-    paths: paths.map(({ prefix, policy, websocket, body }) => ({
+    // What a path leaves out may be left out of the answer, too.
+    paths: paths.map(({ prefix, policy, websocket, body }: Omit<VhostPath, "body"> & { body?: Partial<PathBody> }) => ({
       prefix,
-      policy,
-      websocket: websocket === null ? "" : websocket ? "yes" : "no",
-      on_partial: body.on_partial ?? "",
-      max_bytes: body.max_bytes ?? "",
+      policy: policy ?? null,
+      websocket: typeof websocket === "boolean" ? (websocket ? "yes" : "no") : "",
+      on_partial: body?.on_partial ?? "",
+      max_bytes: body?.max_bytes ?? "",
     })),
   };
 }

@@ -1,10 +1,10 @@
 import type { VhostRepresentation } from "@guard-proxy/client";
 import { Code, List, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Facts } from "../Facts";
-import { Part } from "../Part";
+import { Facts } from "@/components/Facts";
+import { Part } from "@/components/Part";
+import { TextLink } from "@/components/TextLink";
 import { ipListQuery } from "../queries";
-import { To } from "../To";
 
 export function AccessTab({ vhost: { access, client_ip } }: { vhost: VhostRepresentation }) {
   return (
@@ -13,7 +13,7 @@ export function AccessTab({ vhost: { access, client_ip } }: { vhost: VhostRepres
       <Part title="Denied" about="Clients on these lists get 403.">
         <Lists names={access.deny} none="Nobody is denied." />
       </Part>
-      <Part title="Allowed alone" about="Clients on none of these get 403.">
+      <Part title="Allowed only" about="Clients on none of these get 403.">
         <Lists names={access.allow_only} none="Everybody is let in." />
       </Part>
       <Part title="Trusted" about="Clients on these skip the WAF. Limits still hold.">
@@ -24,7 +24,6 @@ export function AccessTab({ vhost: { access, client_ip } }: { vhost: VhostRepres
           <Text size="sm">It is the connection's: no proxy in front is trusted.</Text>
         ) : (
           <Facts
-            label="The client's address"
             facts={[
               ["Header", <Code key="header">{client_ip.header}</Code>],
               [
@@ -47,7 +46,7 @@ function Lists({ names, none }: { names: string[]; none: string }) {
     <List size="sm">
       {names.map((name) => (
         <List.Item key={name}>
-          <To to={`/ip-lists/${name}`}>{name}</To> <Count name={name} />
+          <TextLink to={`/ip-lists/${name}`}>{name}</TextLink> <Count name={name} />
         </List.Item>
       ))}
     </List>

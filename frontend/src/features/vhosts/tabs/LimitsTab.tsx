@@ -1,7 +1,7 @@
 import type { VhostRepresentation } from "@guard-proxy/client";
 import { Stack } from "@mantine/core";
-import { Facts } from "../Facts";
-import { Part } from "../Part";
+import { Facts } from "@/components/Facts";
+import { Part } from "@/components/Part";
 import { labelWords, ON_PARTIAL, ON_UNAVAILABLE, periodWords, sizeWords } from "../words";
 
 export function LimitsTab({ vhost: { body, rate_limit, on_waf_unavailable } }: { vhost: VhostRepresentation }) {
@@ -9,7 +9,6 @@ export function LimitsTab({ vhost: { body, rate_limit, on_waf_unavailable } }: {
     <Stack gap="lg">
       <Part title="Bodies">
         <Facts
-          label="Bodies"
           facts={[
             ["Largest", `${sizeWords(body.max_bytes)}; above it 413`],
             ["Too large to inspect whole", labelWords(body.on_partial, ON_PARTIAL)],
@@ -17,13 +16,10 @@ export function LimitsTab({ vhost: { body, rate_limit, on_waf_unavailable } }: {
         />
       </Part>
       <Part title="Rate limit" about="Of each client; of IPv6 each /64. More get 429.">
-        <Facts
-          label="Rate limit"
-          facts={[["Requests", rate_limit ? `${rate_limit.requests} in ${periodWords(rate_limit.period)}` : "No limit"]]}
-        />
+        <Facts facts={[["Requests", rate_limit ? `${rate_limit.requests} in ${periodWords(rate_limit.period)}` : "No limit"]]} />
       </Part>
       <Part title="When no agent can be asked">
-        <Facts label="When no agent can be asked" facts={[["Then", labelWords(on_waf_unavailable, ON_UNAVAILABLE)]]} />
+        <Facts facts={[["Then", labelWords(on_waf_unavailable, ON_UNAVAILABLE)]]} />
       </Part>
     </Stack>
   );

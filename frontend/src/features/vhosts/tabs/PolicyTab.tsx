@@ -1,16 +1,16 @@
 import type { PolicyRepresentation, VhostRepresentation } from "@guard-proxy/client";
 import { Code, Skeleton, Stack, Table, Text } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
+import { Part } from "@/components/Part";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { StatusBadge } from "@/components/StatusBadge";
-import { Part } from "../Part";
-import { policyQuery } from "../queries";
-import { To } from "../To";
+import { TextLink } from "@/components/TextLink";
+import { policyQuery } from "@/features/policies/policy";
 
 /** Which policy treats which part of the site; the most specific first, as requests meet them. */
 export function PolicyTab({ vhost }: { vhost: VhostRepresentation }) {
   const parts = vhost.paths
-    .filter(({ policy }) => policy !== null)
+    .filter(({ policy }) => Boolean(policy))
     .map(({ prefix, policy }) => ({ prefix, policy: policy ?? vhost.policy }))
     .sort((a, b) => b.prefix.length - a.prefix.length);
   const names = [...new Set([vhost.policy, ...parts.map(({ policy }) => policy)])];
@@ -20,7 +20,7 @@ export function PolicyTab({ vhost }: { vhost: VhostRepresentation }) {
   const row = (path: string, policy: string) => <Row key={path} path={path} name={policy} policy={policies.get(policy)} />;
   return (
     <Stack gap="lg">
-      {Boolean(error) && <ProblemAlert error={error} />}
+      {error && <ProblemAlert error={error} />}
       <Part title="Policy by path" about="A request is treated by the first of these that covers its path.">
         <Table.ScrollContainer minWidth={620}>
           <Table aria-label="Policy by path">
@@ -58,7 +58,7 @@ function Row({ path, name, policy }: { path: string; name: string; policy: Polic
     <Table.Tr>
       <Table.Td>{path.startsWith("/") ? <Code>{path}</Code> : path}</Table.Td>
       <Table.Td>
-        <To to={`/policies/${name}`}>{name}</To>
+        <TextLink to={`/policies/${name}`}>{name}</TextLink>
       </Table.Td>
       {policy ? (
         <>

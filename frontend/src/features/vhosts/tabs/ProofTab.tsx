@@ -3,11 +3,11 @@ import { Alert, Code, Group, Skeleton, Spoiler, Stack, Table, Text } from "@mant
 import { IconAlertOctagon } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { EmptyState } from "@/components/EmptyState";
+import { Facts } from "@/components/Facts";
+import { Part } from "@/components/Part";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
 import { StatusBadge } from "@/components/StatusBadge";
-import { Facts } from "../Facts";
-import { Part } from "../Part";
 import { aim, type Line, readLine, readRow, type Seen } from "../proof";
 import { proofQuery } from "../queries";
 import { sizeWords } from "../words";
@@ -44,7 +44,6 @@ function Shown({ status }: { status: VhostStatus }) {
         <>
           <Part title="Expected" about="What the row of this vhost says; HAProxy reads it once for each request.">
             <Facts
-              label="Expected"
               facts={[
                 ["Probed", <RelativeTime key="at" at={proof.at} />],
                 ["Host", <Code key="host">{proof.host}</Code>],
@@ -83,7 +82,6 @@ function Faults({ lines }: { lines: Line[] }) {
           line.kind === "wrong" ? (
             <Facts
               key={line.expected}
-              label="Expected and seen"
               facts={[
                 ["Expected", line.expected],
                 ["Seen", <Code key="saw">{line.saw}</Code>],
@@ -102,16 +100,16 @@ function Faults({ lines }: { lines: Line[] }) {
 
 function Probes({ lines, row }: { lines: Line[]; row: string }) {
   return (
-    <Table.ScrollContainer minWidth={760}>
-      <Table aria-label="Probes" verticalSpacing="xs">
+    <Table.ScrollContainer minWidth={860}>
+      <Table aria-label="Probes" verticalSpacing="xs" layout="fixed">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>Probe</Table.Th>
-            <Table.Th>From</Table.Th>
-            <Table.Th>Answer</Table.Th>
-            <Table.Th>WAF</Table.Th>
-            <Table.Th>Row</Table.Th>
-            <Table.Th>Rules</Table.Th>
+            <Table.Th w="26%">Probe</Table.Th>
+            <Table.Th w="14%">From</Table.Th>
+            <Table.Th w="11%">Answer</Table.Th>
+            <Table.Th w="15%">WAF</Table.Th>
+            <Table.Th w="18%">Row</Table.Th>
+            <Table.Th w="16%">Rules</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -148,9 +146,9 @@ function Probe({ seen, row }: { seen: Seen; row: string }) {
         {seen.asked ? `asked${seen.score && `, score ${seen.score}`}` : "not asked"}
         {seen.fault && `, fault ${seen.fault}`}
       </Table.Td>
-      <Table.Td>{seen.row === row ? "as expected" : <Code>{seen.row || "none"}</Code>}</Table.Td>
-      <Table.Td maw={260}>
-        <Spoiler maxHeight={44} showLabel="All" hideLabel="Less">
+      <Table.Td style={{ overflowWrap: "anywhere" }}>{seen.row === row ? "as expected" : <Code>{seen.row || "none"}</Code>}</Table.Td>
+      <Table.Td>
+        <Spoiler maxHeight={38} showLabel="All" hideLabel="Less" styles={{ control: { fontSize: "var(--mantine-font-size-xs)" } }}>
           <Text size="xs" ff="monospace" style={{ overflowWrap: "anywhere" }}>
             {seen.rules.join(", ") || "none"}
           </Text>

@@ -1,9 +1,9 @@
 import type { VhostRepresentation } from "@guard-proxy/client";
 import { Code, Group, List, Stack, Table, Text } from "@mantine/core";
 import { CopyButton } from "@/components/CopyButton";
-import { Facts } from "../Facts";
-import { Part } from "../Part";
-import { To } from "../To";
+import { Facts } from "@/components/Facts";
+import { Part } from "@/components/Part";
+import { TextLink } from "@/components/TextLink";
 import { labelWords, ON_AMBIGUOUS, pathWords } from "../words";
 
 export function RoutingTab({ vhost }: { vhost: VhostRepresentation }) {
@@ -42,7 +42,7 @@ export function RoutingTab({ vhost }: { vhost: VhostRepresentation }) {
                     <Table.Td>
                       <Code>{path.prefix}</Code>
                     </Table.Td>
-                    <Table.Td>{path.policy ? <To to={`/policies/${path.policy}`}>{path.policy}</To> : "as the vhost"}</Table.Td>
+                    <Table.Td>{path.policy ? <TextLink to={`/policies/${path.policy}`}>{path.policy}</TextLink> : "as the vhost"}</Table.Td>
                     <Table.Td>{pathWords(path) || "nothing else"}</Table.Td>
                   </Table.Tr>
                 ))}
@@ -53,7 +53,6 @@ export function RoutingTab({ vhost }: { vhost: VhostRepresentation }) {
       </Part>
       <Part title="More">
         <Facts
-          label="Routing"
           facts={[
             ["Ambiguous paths", labelWords(vhost.on_ambiguous_path, ON_AMBIGUOUS)],
             ["WebSocket", vhost.websocket ? "Allowed; what is sent over it is not inspected" : "Not allowed"],

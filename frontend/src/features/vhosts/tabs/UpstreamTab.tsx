@@ -1,7 +1,7 @@
 import type { VhostRepresentation } from "@guard-proxy/client";
 import { Badge, Code, Stack, Table, Text } from "@mantine/core";
-import { Facts } from "../Facts";
-import { Part } from "../Part";
+import { Facts } from "@/components/Facts";
+import { Part } from "@/components/Part";
 import { BALANCES, labelWords, timeWords } from "../words";
 
 export function UpstreamTab({ vhost: { upstream } }: { vhost: VhostRepresentation }) {
@@ -54,7 +54,6 @@ export function UpstreamTab({ vhost: { upstream } }: { vhost: VhostRepresentatio
       <Part title="Health check">
         {health_check ? (
           <Facts
-            label="Health check"
             facts={[
               ["Asks for", <Code key="path">{health_check.path}</Code>],
               ["Healthy", `${health_check.expect_status}`],
@@ -69,7 +68,6 @@ export function UpstreamTab({ vhost: { upstream } }: { vhost: VhostRepresentatio
       </Part>
       <Part title="Timeouts">
         <Facts
-          label="Timeouts"
           facts={[
             ["To connect", timeWords(timeouts.connect_ms)],
             ["For a free connection", timeWords(timeouts.queue_ms)],
