@@ -1,4 +1,4 @@
-import { createUser, unwrap } from "../packages/client/src/index.ts";
+import { createUser, unwrap } from "@guard-proxy/client";
 import { expect, test } from "./harness/test.ts";
 
 test("an invitation's link leads to a password, and that to the panel", async ({ page, api, axe }) => {

@@ -13,14 +13,39 @@ import { Route as AppRouteImport } from './routes/_app'
 import { Route as SetupRouteImport } from './routes/setup'
 import { Route as SignInRouteImport } from './routes/sign-in'
 import { Route as AppIndexRouteImport } from './routes/_app/index'
+import { Route as AppDevelopersRouteImport } from './routes/_app/developers'
+import { Route as AppMeRouteImport } from './routes/_app/me'
 import { Route as AppAuditIndexRouteImport } from './routes/_app/audit/index'
+import { Route as AppAuditRowRouteImport } from './routes/_app/audit/$row'
 import { Route as AppChangesIndexRouteImport } from './routes/_app/changes/index'
+import { Route as AppChangesChangeSetRouteImport } from './routes/_app/changes/$changeSet'
+import { Route as AppChangesCompareRouteImport } from './routes/_app/changes/compare'
+import { Route as AppChangesMineRouteImport } from './routes/_app/changes/mine'
+import { Route as AppChangesReviewRouteImport } from './routes/_app/changes/review'
 import { Route as AppIpListsIndexRouteImport } from './routes/_app/ip-lists/index'
+import { Route as AppIpListsNewRouteImport } from './routes/_app/ip-lists/new'
 import { Route as AppPoliciesIndexRouteImport } from './routes/_app/policies/index'
+import { Route as AppPoliciesNewRouteImport } from './routes/_app/policies/new'
 import { Route as AppSettingsIndexRouteImport } from './routes/_app/settings/index'
 import { Route as AppTokensIndexRouteImport } from './routes/_app/tokens/index'
 import { Route as AppUsersIndexRouteImport } from './routes/_app/users/index'
+import { Route as AppUsersUserRouteImport } from './routes/_app/users/$user'
+import { Route as AppUsersRolesRouteImport } from './routes/_app/users/roles'
 import { Route as AppVhostsIndexRouteImport } from './routes/_app/vhosts/index'
+import { Route as AppVhostsNewRouteImport } from './routes/_app/vhosts/new'
+import { Route as AppChangesDeploymentsIndexRouteImport } from './routes/_app/changes/deployments/index'
+import { Route as AppChangesDeploymentsDeploymentRouteImport } from './routes/_app/changes/deployments/$deployment'
+import { Route as AppIpListsListIndexRouteImport } from './routes/_app/ip-lists/$list/index'
+import { Route as AppIpListsListImportRouteImport } from './routes/_app/ip-lists/$list/import'
+import { Route as AppPoliciesPolicyIndexRouteImport } from './routes/_app/policies/$policy/index'
+import { Route as AppPoliciesPolicyNewExclusionRouteImport } from './routes/_app/policies/$policy/new-exclusion'
+import { Route as AppPoliciesPolicyNewRuleRouteImport } from './routes/_app/policies/$policy/new-rule'
+import { Route as AppVhostsVhostIndexRouteImport } from './routes/_app/vhosts/$vhost/index'
+import { Route as AppVhostsVhostEditRouteImport } from './routes/_app/vhosts/$vhost/edit'
+import { Route as AppChangesRevisionsRevisionIndexRouteImport } from './routes/_app/changes/revisions/$revision.index'
+import { Route as AppChangesRevisionsRevisionRollbackRouteImport } from './routes/_app/changes/revisions/$revision.rollback'
+import { Route as AppPoliciesPolicyExclusionsExclusionRouteImport } from './routes/_app/policies/$policy/exclusions/$exclusion'
+import { Route as AppPoliciesPolicyRulesRuleRouteImport } from './routes/_app/policies/$policy/rules/$rule'
 
 const AppRoute = AppRouteImport.update({
   id: '/_app',
@@ -41,9 +66,24 @@ const AppIndexRoute = AppIndexRouteImport.update({
   path: '/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppDevelopersRoute = AppDevelopersRouteImport.update({
+  id: '/developers',
+  path: '/developers',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppMeRoute = AppMeRouteImport.update({
+  id: '/me',
+  path: '/me',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppAuditIndexRoute = AppAuditIndexRouteImport.update({
   id: '/audit/',
   path: '/audit/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppAuditRowRoute = AppAuditRowRouteImport.update({
+  id: '/audit/$row',
+  path: '/audit/$row',
   getParentRoute: () => AppRoute,
 } as any)
 const AppChangesIndexRoute = AppChangesIndexRouteImport.update({
@@ -51,14 +91,44 @@ const AppChangesIndexRoute = AppChangesIndexRouteImport.update({
   path: '/changes/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppChangesChangeSetRoute = AppChangesChangeSetRouteImport.update({
+  id: '/changes/$changeSet',
+  path: '/changes/$changeSet',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppChangesCompareRoute = AppChangesCompareRouteImport.update({
+  id: '/changes/compare',
+  path: '/changes/compare',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppChangesMineRoute = AppChangesMineRouteImport.update({
+  id: '/changes/mine',
+  path: '/changes/mine',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppChangesReviewRoute = AppChangesReviewRouteImport.update({
+  id: '/changes/review',
+  path: '/changes/review',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppIpListsIndexRoute = AppIpListsIndexRouteImport.update({
   id: '/ip-lists/',
   path: '/ip-lists/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppIpListsNewRoute = AppIpListsNewRouteImport.update({
+  id: '/ip-lists/new',
+  path: '/ip-lists/new',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppPoliciesIndexRoute = AppPoliciesIndexRouteImport.update({
   id: '/policies/',
   path: '/policies/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppPoliciesNewRoute = AppPoliciesNewRouteImport.update({
+  id: '/policies/new',
+  path: '/policies/new',
   getParentRoute: () => AppRoute,
 } as any)
 const AppSettingsIndexRoute = AppSettingsIndexRouteImport.update({
@@ -76,16 +146,116 @@ const AppUsersIndexRoute = AppUsersIndexRouteImport.update({
   path: '/users/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppUsersUserRoute = AppUsersUserRouteImport.update({
+  id: '/users/$user',
+  path: '/users/$user',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppUsersRolesRoute = AppUsersRolesRouteImport.update({
+  id: '/users/roles',
+  path: '/users/roles',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppVhostsIndexRoute = AppVhostsIndexRouteImport.update({
   id: '/vhosts/',
   path: '/vhosts/',
   getParentRoute: () => AppRoute,
 } as any)
+const AppVhostsNewRoute = AppVhostsNewRouteImport.update({
+  id: '/vhosts/new',
+  path: '/vhosts/new',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppChangesDeploymentsIndexRoute =
+  AppChangesDeploymentsIndexRouteImport.update({
+    id: '/changes/deployments/',
+    path: '/changes/deployments/',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppChangesDeploymentsDeploymentRoute =
+  AppChangesDeploymentsDeploymentRouteImport.update({
+    id: '/changes/deployments/$deployment',
+    path: '/changes/deployments/$deployment',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppIpListsListIndexRoute = AppIpListsListIndexRouteImport.update({
+  id: '/ip-lists/$list/',
+  path: '/ip-lists/$list/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppIpListsListImportRoute = AppIpListsListImportRouteImport.update({
+  id: '/ip-lists/$list/import',
+  path: '/ip-lists/$list/import',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppPoliciesPolicyIndexRoute = AppPoliciesPolicyIndexRouteImport.update({
+  id: '/policies/$policy/',
+  path: '/policies/$policy/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppPoliciesPolicyNewExclusionRoute =
+  AppPoliciesPolicyNewExclusionRouteImport.update({
+    id: '/policies/$policy/new-exclusion',
+    path: '/policies/$policy/new-exclusion',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppPoliciesPolicyNewRuleRoute =
+  AppPoliciesPolicyNewRuleRouteImport.update({
+    id: '/policies/$policy/new-rule',
+    path: '/policies/$policy/new-rule',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppVhostsVhostIndexRoute = AppVhostsVhostIndexRouteImport.update({
+  id: '/vhosts/$vhost/',
+  path: '/vhosts/$vhost/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppVhostsVhostEditRoute = AppVhostsVhostEditRouteImport.update({
+  id: '/vhosts/$vhost/edit',
+  path: '/vhosts/$vhost/edit',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppChangesRevisionsRevisionIndexRoute =
+  AppChangesRevisionsRevisionIndexRouteImport.update({
+    id: '/changes/revisions/$revision/',
+    path: '/changes/revisions/$revision/',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppChangesRevisionsRevisionRollbackRoute =
+  AppChangesRevisionsRevisionRollbackRouteImport.update({
+    id: '/changes/revisions/$revision/rollback',
+    path: '/changes/revisions/$revision/rollback',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppPoliciesPolicyExclusionsExclusionRoute =
+  AppPoliciesPolicyExclusionsExclusionRouteImport.update({
+    id: '/policies/$policy/exclusions/$exclusion',
+    path: '/policies/$policy/exclusions/$exclusion',
+    getParentRoute: () => AppRoute,
+  } as any)
+const AppPoliciesPolicyRulesRuleRoute =
+  AppPoliciesPolicyRulesRuleRouteImport.update({
+    id: '/policies/$policy/rules/$rule',
+    path: '/policies/$policy/rules/$rule',
+    getParentRoute: () => AppRoute,
+  } as any)
 
 export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/developers': typeof AppDevelopersRoute
+  '/me': typeof AppMeRoute
+  '/audit/$row': typeof AppAuditRowRoute
+  '/changes/$changeSet': typeof AppChangesChangeSetRoute
+  '/changes/compare': typeof AppChangesCompareRoute
+  '/changes/mine': typeof AppChangesMineRoute
+  '/changes/review': typeof AppChangesReviewRoute
+  '/ip-lists/new': typeof AppIpListsNewRoute
+  '/policies/new': typeof AppPoliciesNewRoute
+  '/users/$user': typeof AppUsersUserRoute
+  '/users/roles': typeof AppUsersRolesRoute
+  '/vhosts/new': typeof AppVhostsNewRoute
   '/audit/': typeof AppAuditIndexRoute
   '/changes/': typeof AppChangesIndexRoute
   '/ip-lists/': typeof AppIpListsIndexRoute
@@ -94,11 +264,36 @@ export interface FileRoutesByFullPath {
   '/tokens/': typeof AppTokensIndexRoute
   '/users/': typeof AppUsersIndexRoute
   '/vhosts/': typeof AppVhostsIndexRoute
+  '/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/ip-lists/$list/import': typeof AppIpListsListImportRoute
+  '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
+  '/changes/deployments/': typeof AppChangesDeploymentsIndexRoute
+  '/ip-lists/$list/': typeof AppIpListsListIndexRoute
+  '/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
+  '/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
+  '/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
+  '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
+  '/changes/revisions/$revision/': typeof AppChangesRevisionsRevisionIndexRoute
 }
 export interface FileRoutesByTo {
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/developers': typeof AppDevelopersRoute
+  '/me': typeof AppMeRoute
   '/': typeof AppIndexRoute
+  '/audit/$row': typeof AppAuditRowRoute
+  '/changes/$changeSet': typeof AppChangesChangeSetRoute
+  '/changes/compare': typeof AppChangesCompareRoute
+  '/changes/mine': typeof AppChangesMineRoute
+  '/changes/review': typeof AppChangesReviewRoute
+  '/ip-lists/new': typeof AppIpListsNewRoute
+  '/policies/new': typeof AppPoliciesNewRoute
+  '/users/$user': typeof AppUsersUserRoute
+  '/users/roles': typeof AppUsersRolesRoute
+  '/vhosts/new': typeof AppVhostsNewRoute
   '/audit': typeof AppAuditIndexRoute
   '/changes': typeof AppChangesIndexRoute
   '/ip-lists': typeof AppIpListsIndexRoute
@@ -107,13 +302,38 @@ export interface FileRoutesByTo {
   '/tokens': typeof AppTokensIndexRoute
   '/users': typeof AppUsersIndexRoute
   '/vhosts': typeof AppVhostsIndexRoute
+  '/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/ip-lists/$list/import': typeof AppIpListsListImportRoute
+  '/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
+  '/changes/deployments': typeof AppChangesDeploymentsIndexRoute
+  '/ip-lists/$list': typeof AppIpListsListIndexRoute
+  '/policies/$policy': typeof AppPoliciesPolicyIndexRoute
+  '/vhosts/$vhost': typeof AppVhostsVhostIndexRoute
+  '/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
+  '/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
+  '/changes/revisions/$revision': typeof AppChangesRevisionsRevisionIndexRoute
 }
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
   '/_app': typeof AppRouteWithChildren
   '/setup': typeof SetupRoute
   '/sign-in': typeof SignInRoute
+  '/_app/developers': typeof AppDevelopersRoute
+  '/_app/me': typeof AppMeRoute
   '/_app/': typeof AppIndexRoute
+  '/_app/audit/$row': typeof AppAuditRowRoute
+  '/_app/changes/$changeSet': typeof AppChangesChangeSetRoute
+  '/_app/changes/compare': typeof AppChangesCompareRoute
+  '/_app/changes/mine': typeof AppChangesMineRoute
+  '/_app/changes/review': typeof AppChangesReviewRoute
+  '/_app/ip-lists/new': typeof AppIpListsNewRoute
+  '/_app/policies/new': typeof AppPoliciesNewRoute
+  '/_app/users/$user': typeof AppUsersUserRoute
+  '/_app/users/roles': typeof AppUsersRolesRoute
+  '/_app/vhosts/new': typeof AppVhostsNewRoute
   '/_app/audit/': typeof AppAuditIndexRoute
   '/_app/changes/': typeof AppChangesIndexRoute
   '/_app/ip-lists/': typeof AppIpListsIndexRoute
@@ -122,6 +342,19 @@ export interface FileRoutesById {
   '/_app/tokens/': typeof AppTokensIndexRoute
   '/_app/users/': typeof AppUsersIndexRoute
   '/_app/vhosts/': typeof AppVhostsIndexRoute
+  '/_app/changes/deployments/$deployment': typeof AppChangesDeploymentsDeploymentRoute
+  '/_app/ip-lists/$list/import': typeof AppIpListsListImportRoute
+  '/_app/policies/$policy/new-exclusion': typeof AppPoliciesPolicyNewExclusionRoute
+  '/_app/policies/$policy/new-rule': typeof AppPoliciesPolicyNewRuleRoute
+  '/_app/vhosts/$vhost/edit': typeof AppVhostsVhostEditRoute
+  '/_app/changes/deployments/': typeof AppChangesDeploymentsIndexRoute
+  '/_app/ip-lists/$list/': typeof AppIpListsListIndexRoute
+  '/_app/policies/$policy/': typeof AppPoliciesPolicyIndexRoute
+  '/_app/vhosts/$vhost/': typeof AppVhostsVhostIndexRoute
+  '/_app/changes/revisions/$revision/rollback': typeof AppChangesRevisionsRevisionRollbackRoute
+  '/_app/policies/$policy/exclusions/$exclusion': typeof AppPoliciesPolicyExclusionsExclusionRoute
+  '/_app/policies/$policy/rules/$rule': typeof AppPoliciesPolicyRulesRuleRoute
+  '/_app/changes/revisions/$revision/': typeof AppChangesRevisionsRevisionIndexRoute
 }
 export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
@@ -129,6 +362,18 @@ export interface FileRouteTypes {
     | '/'
     | '/setup'
     | '/sign-in'
+    | '/developers'
+    | '/me'
+    | '/audit/$row'
+    | '/changes/$changeSet'
+    | '/changes/compare'
+    | '/changes/mine'
+    | '/changes/review'
+    | '/ip-lists/new'
+    | '/policies/new'
+    | '/users/$user'
+    | '/users/roles'
+    | '/vhosts/new'
     | '/audit/'
     | '/changes/'
     | '/ip-lists/'
@@ -137,11 +382,36 @@ export interface FileRouteTypes {
     | '/tokens/'
     | '/users/'
     | '/vhosts/'
+    | '/changes/deployments/$deployment'
+    | '/ip-lists/$list/import'
+    | '/policies/$policy/new-exclusion'
+    | '/policies/$policy/new-rule'
+    | '/vhosts/$vhost/edit'
+    | '/changes/deployments/'
+    | '/ip-lists/$list/'
+    | '/policies/$policy/'
+    | '/vhosts/$vhost/'
+    | '/changes/revisions/$revision/rollback'
+    | '/policies/$policy/exclusions/$exclusion'
+    | '/policies/$policy/rules/$rule'
+    | '/changes/revisions/$revision/'
   fileRoutesByTo: FileRoutesByTo
   to:
     | '/setup'
     | '/sign-in'
+    | '/developers'
+    | '/me'
     | '/'
+    | '/audit/$row'
+    | '/changes/$changeSet'
+    | '/changes/compare'
+    | '/changes/mine'
+    | '/changes/review'
+    | '/ip-lists/new'
+    | '/policies/new'
+    | '/users/$user'
+    | '/users/roles'
+    | '/vhosts/new'
     | '/audit'
     | '/changes'
     | '/ip-lists'
@@ -150,12 +420,37 @@ export interface FileRouteTypes {
     | '/tokens'
     | '/users'
     | '/vhosts'
+    | '/changes/deployments/$deployment'
+    | '/ip-lists/$list/import'
+    | '/policies/$policy/new-exclusion'
+    | '/policies/$policy/new-rule'
+    | '/vhosts/$vhost/edit'
+    | '/changes/deployments'
+    | '/ip-lists/$list'
+    | '/policies/$policy'
+    | '/vhosts/$vhost'
+    | '/changes/revisions/$revision/rollback'
+    | '/policies/$policy/exclusions/$exclusion'
+    | '/policies/$policy/rules/$rule'
+    | '/changes/revisions/$revision'
   id:
     | '__root__'
     | '/_app'
     | '/setup'
     | '/sign-in'
+    | '/_app/developers'
+    | '/_app/me'
     | '/_app/'
+    | '/_app/audit/$row'
+    | '/_app/changes/$changeSet'
+    | '/_app/changes/compare'
+    | '/_app/changes/mine'
+    | '/_app/changes/review'
+    | '/_app/ip-lists/new'
+    | '/_app/policies/new'
+    | '/_app/users/$user'
+    | '/_app/users/roles'
+    | '/_app/vhosts/new'
     | '/_app/audit/'
     | '/_app/changes/'
     | '/_app/ip-lists/'
@@ -164,6 +459,19 @@ export interface FileRouteTypes {
     | '/_app/tokens/'
     | '/_app/users/'
     | '/_app/vhosts/'
+    | '/_app/changes/deployments/$deployment'
+    | '/_app/ip-lists/$list/import'
+    | '/_app/policies/$policy/new-exclusion'
+    | '/_app/policies/$policy/new-rule'
+    | '/_app/vhosts/$vhost/edit'
+    | '/_app/changes/deployments/'
+    | '/_app/ip-lists/$list/'
+    | '/_app/policies/$policy/'
+    | '/_app/vhosts/$vhost/'
+    | '/_app/changes/revisions/$revision/rollback'
+    | '/_app/policies/$policy/exclusions/$exclusion'
+    | '/_app/policies/$policy/rules/$rule'
+    | '/_app/changes/revisions/$revision/'
   fileRoutesById: FileRoutesById
 }
 export interface RootRouteChildren {
@@ -202,11 +510,32 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/developers': {
+      id: '/_app/developers'
+      path: '/developers'
+      fullPath: '/developers'
+      preLoaderRoute: typeof AppDevelopersRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/me': {
+      id: '/_app/me'
+      path: '/me'
+      fullPath: '/me'
+      preLoaderRoute: typeof AppMeRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/audit/': {
       id: '/_app/audit/'
       path: '/audit'
       fullPath: '/audit/'
       preLoaderRoute: typeof AppAuditIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/audit/$row': {
+      id: '/_app/audit/$row'
+      path: '/audit/$row'
+      fullPath: '/audit/$row'
+      preLoaderRoute: typeof AppAuditRowRouteImport
       parentRoute: typeof AppRoute
     }
     '/_app/changes/': {
@@ -216,6 +545,34 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppChangesIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/changes/$changeSet': {
+      id: '/_app/changes/$changeSet'
+      path: '/changes/$changeSet'
+      fullPath: '/changes/$changeSet'
+      preLoaderRoute: typeof AppChangesChangeSetRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/compare': {
+      id: '/_app/changes/compare'
+      path: '/changes/compare'
+      fullPath: '/changes/compare'
+      preLoaderRoute: typeof AppChangesCompareRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/mine': {
+      id: '/_app/changes/mine'
+      path: '/changes/mine'
+      fullPath: '/changes/mine'
+      preLoaderRoute: typeof AppChangesMineRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/review': {
+      id: '/_app/changes/review'
+      path: '/changes/review'
+      fullPath: '/changes/review'
+      preLoaderRoute: typeof AppChangesReviewRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/ip-lists/': {
       id: '/_app/ip-lists/'
       path: '/ip-lists'
@@ -223,11 +580,25 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppIpListsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/ip-lists/new': {
+      id: '/_app/ip-lists/new'
+      path: '/ip-lists/new'
+      fullPath: '/ip-lists/new'
+      preLoaderRoute: typeof AppIpListsNewRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/policies/': {
       id: '/_app/policies/'
       path: '/policies'
       fullPath: '/policies/'
       preLoaderRoute: typeof AppPoliciesIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/new': {
+      id: '/_app/policies/new'
+      path: '/policies/new'
+      fullPath: '/policies/new'
+      preLoaderRoute: typeof AppPoliciesNewRouteImport
       parentRoute: typeof AppRoute
     }
     '/_app/settings/': {
@@ -251,6 +622,20 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppUsersIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/users/$user': {
+      id: '/_app/users/$user'
+      path: '/users/$user'
+      fullPath: '/users/$user'
+      preLoaderRoute: typeof AppUsersUserRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/users/roles': {
+      id: '/_app/users/roles'
+      path: '/users/roles'
+      fullPath: '/users/roles'
+      preLoaderRoute: typeof AppUsersRolesRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/vhosts/': {
       id: '/_app/vhosts/'
       path: '/vhosts'
@@ -258,11 +643,121 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppVhostsIndexRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/vhosts/new': {
+      id: '/_app/vhosts/new'
+      path: '/vhosts/new'
+      fullPath: '/vhosts/new'
+      preLoaderRoute: typeof AppVhostsNewRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/deployments/': {
+      id: '/_app/changes/deployments/'
+      path: '/changes/deployments'
+      fullPath: '/changes/deployments/'
+      preLoaderRoute: typeof AppChangesDeploymentsIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/deployments/$deployment': {
+      id: '/_app/changes/deployments/$deployment'
+      path: '/changes/deployments/$deployment'
+      fullPath: '/changes/deployments/$deployment'
+      preLoaderRoute: typeof AppChangesDeploymentsDeploymentRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/ip-lists/$list/': {
+      id: '/_app/ip-lists/$list/'
+      path: '/ip-lists/$list'
+      fullPath: '/ip-lists/$list/'
+      preLoaderRoute: typeof AppIpListsListIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/ip-lists/$list/import': {
+      id: '/_app/ip-lists/$list/import'
+      path: '/ip-lists/$list/import'
+      fullPath: '/ip-lists/$list/import'
+      preLoaderRoute: typeof AppIpListsListImportRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/': {
+      id: '/_app/policies/$policy/'
+      path: '/policies/$policy'
+      fullPath: '/policies/$policy/'
+      preLoaderRoute: typeof AppPoliciesPolicyIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/new-exclusion': {
+      id: '/_app/policies/$policy/new-exclusion'
+      path: '/policies/$policy/new-exclusion'
+      fullPath: '/policies/$policy/new-exclusion'
+      preLoaderRoute: typeof AppPoliciesPolicyNewExclusionRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/new-rule': {
+      id: '/_app/policies/$policy/new-rule'
+      path: '/policies/$policy/new-rule'
+      fullPath: '/policies/$policy/new-rule'
+      preLoaderRoute: typeof AppPoliciesPolicyNewRuleRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/vhosts/$vhost/': {
+      id: '/_app/vhosts/$vhost/'
+      path: '/vhosts/$vhost'
+      fullPath: '/vhosts/$vhost/'
+      preLoaderRoute: typeof AppVhostsVhostIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/vhosts/$vhost/edit': {
+      id: '/_app/vhosts/$vhost/edit'
+      path: '/vhosts/$vhost/edit'
+      fullPath: '/vhosts/$vhost/edit'
+      preLoaderRoute: typeof AppVhostsVhostEditRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/revisions/$revision/': {
+      id: '/_app/changes/revisions/$revision/'
+      path: '/changes/revisions/$revision'
+      fullPath: '/changes/revisions/$revision/'
+      preLoaderRoute: typeof AppChangesRevisionsRevisionIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/changes/revisions/$revision/rollback': {
+      id: '/_app/changes/revisions/$revision/rollback'
+      path: '/changes/revisions/$revision/rollback'
+      fullPath: '/changes/revisions/$revision/rollback'
+      preLoaderRoute: typeof AppChangesRevisionsRevisionRollbackRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/exclusions/$exclusion': {
+      id: '/_app/policies/$policy/exclusions/$exclusion'
+      path: '/policies/$policy/exclusions/$exclusion'
+      fullPath: '/policies/$policy/exclusions/$exclusion'
+      preLoaderRoute: typeof AppPoliciesPolicyExclusionsExclusionRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/policies/$policy/rules/$rule': {
+      id: '/_app/policies/$policy/rules/$rule'
+      path: '/policies/$policy/rules/$rule'
+      fullPath: '/policies/$policy/rules/$rule'
+      preLoaderRoute: typeof AppPoliciesPolicyRulesRuleRouteImport
+      parentRoute: typeof AppRoute
+    }
   }
 }
 
 interface AppRouteChildren {
+  AppDevelopersRoute: typeof AppDevelopersRoute
+  AppMeRoute: typeof AppMeRoute
   AppIndexRoute: typeof AppIndexRoute
+  AppAuditRowRoute: typeof AppAuditRowRoute
+  AppChangesChangeSetRoute: typeof AppChangesChangeSetRoute
+  AppChangesCompareRoute: typeof AppChangesCompareRoute
+  AppChangesMineRoute: typeof AppChangesMineRoute
+  AppChangesReviewRoute: typeof AppChangesReviewRoute
+  AppIpListsNewRoute: typeof AppIpListsNewRoute
+  AppPoliciesNewRoute: typeof AppPoliciesNewRoute
+  AppUsersUserRoute: typeof AppUsersUserRoute
+  AppUsersRolesRoute: typeof AppUsersRolesRoute
+  AppVhostsNewRoute: typeof AppVhostsNewRoute
   AppAuditIndexRoute: typeof AppAuditIndexRoute
   AppChangesIndexRoute: typeof AppChangesIndexRoute
   AppIpListsIndexRoute: typeof AppIpListsIndexRoute
@@ -271,10 +766,35 @@ interface AppRouteChildren {
   AppTokensIndexRoute: typeof AppTokensIndexRoute
   AppUsersIndexRoute: typeof AppUsersIndexRoute
   AppVhostsIndexRoute: typeof AppVhostsIndexRoute
+  AppChangesDeploymentsDeploymentRoute: typeof AppChangesDeploymentsDeploymentRoute
+  AppIpListsListImportRoute: typeof AppIpListsListImportRoute
+  AppPoliciesPolicyNewExclusionRoute: typeof AppPoliciesPolicyNewExclusionRoute
+  AppPoliciesPolicyNewRuleRoute: typeof AppPoliciesPolicyNewRuleRoute
+  AppVhostsVhostEditRoute: typeof AppVhostsVhostEditRoute
+  AppChangesDeploymentsIndexRoute: typeof AppChangesDeploymentsIndexRoute
+  AppIpListsListIndexRoute: typeof AppIpListsListIndexRoute
+  AppPoliciesPolicyIndexRoute: typeof AppPoliciesPolicyIndexRoute
+  AppVhostsVhostIndexRoute: typeof AppVhostsVhostIndexRoute
+  AppChangesRevisionsRevisionRollbackRoute: typeof AppChangesRevisionsRevisionRollbackRoute
+  AppPoliciesPolicyExclusionsExclusionRoute: typeof AppPoliciesPolicyExclusionsExclusionRoute
+  AppPoliciesPolicyRulesRuleRoute: typeof AppPoliciesPolicyRulesRuleRoute
+  AppChangesRevisionsRevisionIndexRoute: typeof AppChangesRevisionsRevisionIndexRoute
 }
 
 const AppRouteChildren: AppRouteChildren = {
+  AppDevelopersRoute: AppDevelopersRoute,
+  AppMeRoute: AppMeRoute,
   AppIndexRoute: AppIndexRoute,
+  AppAuditRowRoute: AppAuditRowRoute,
+  AppChangesChangeSetRoute: AppChangesChangeSetRoute,
+  AppChangesCompareRoute: AppChangesCompareRoute,
+  AppChangesMineRoute: AppChangesMineRoute,
+  AppChangesReviewRoute: AppChangesReviewRoute,
+  AppIpListsNewRoute: AppIpListsNewRoute,
+  AppPoliciesNewRoute: AppPoliciesNewRoute,
+  AppUsersUserRoute: AppUsersUserRoute,
+  AppUsersRolesRoute: AppUsersRolesRoute,
+  AppVhostsNewRoute: AppVhostsNewRoute,
   AppAuditIndexRoute: AppAuditIndexRoute,
   AppChangesIndexRoute: AppChangesIndexRoute,
   AppIpListsIndexRoute: AppIpListsIndexRoute,
@@ -283,6 +803,21 @@ const AppRouteChildren: AppRouteChildren = {
   AppTokensIndexRoute: AppTokensIndexRoute,
   AppUsersIndexRoute: AppUsersIndexRoute,
   AppVhostsIndexRoute: AppVhostsIndexRoute,
+  AppChangesDeploymentsDeploymentRoute: AppChangesDeploymentsDeploymentRoute,
+  AppIpListsListImportRoute: AppIpListsListImportRoute,
+  AppPoliciesPolicyNewExclusionRoute: AppPoliciesPolicyNewExclusionRoute,
+  AppPoliciesPolicyNewRuleRoute: AppPoliciesPolicyNewRuleRoute,
+  AppVhostsVhostEditRoute: AppVhostsVhostEditRoute,
+  AppChangesDeploymentsIndexRoute: AppChangesDeploymentsIndexRoute,
+  AppIpListsListIndexRoute: AppIpListsListIndexRoute,
+  AppPoliciesPolicyIndexRoute: AppPoliciesPolicyIndexRoute,
+  AppVhostsVhostIndexRoute: AppVhostsVhostIndexRoute,
+  AppChangesRevisionsRevisionRollbackRoute:
+    AppChangesRevisionsRevisionRollbackRoute,
+  AppPoliciesPolicyExclusionsExclusionRoute:
+    AppPoliciesPolicyExclusionsExclusionRoute,
+  AppPoliciesPolicyRulesRuleRoute: AppPoliciesPolicyRulesRuleRoute,
+  AppChangesRevisionsRevisionIndexRoute: AppChangesRevisionsRevisionIndexRoute,
 }
 
 const AppRouteWithChildren = AppRoute._addFileChildren(AppRouteChildren)

@@ -1,6 +1,6 @@
 import { AxeBuilder } from "@axe-core/playwright";
+import { createGuardProxy } from "@guard-proxy/client";
 import { test as base, expect, type Page } from "@playwright/test";
-import { createGuardProxy } from "../../packages/client/src/index.ts";
 import { type Person, type Server, startServer } from "../../test/server.ts";
 import { startFront } from "./front.ts";
 

@@ -49,7 +49,8 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
           await discard(staged.id);
           return { kind: "nothing" };
         }
-        const outcome = await show(staged, plan, ask);
+        const back = ask.errorsToForm && plan.errors.length > 0;
+        const outcome: Outcome = back ? { kind: "cancelled", errors: plan.errors } : await show(staged, plan, ask);
         if (outcome.kind === "cancelled") await discard(staged.id);
         return outcome;
       } catch (error) {

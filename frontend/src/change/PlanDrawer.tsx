@@ -9,13 +9,13 @@ import { ActionButton } from "@/components/ActionButton";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { call } from "@/lib/api";
 import { DeploymentProgress } from "./DeploymentProgress";
-import { type Ask, approval, blocked, type Outcome, waitsForApproval } from "./model";
+import { type Ask, approval, blocked, type Outcome, waits } from "./model";
 import { PlanView } from "./PlanView";
 import { moveInto, openChangeSets } from "./stage";
 import { useProgress } from "./use-deployment";
 
 type Props = { changeSet: ChangeSet; plan: Plan; ask: Ask | undefined; decide: (outcome: Outcome) => void };
-type Phase = { at: "plan" } | { at: "waits" } | { at: "committed"; revision: number };
+type Phase = { at: "plan" } | { at: "waits"; changeSet: ChangeSet } | { at: "committed"; revision: number };
 
 export default function PlanDrawer(props: Props) {
   const { changeSet, ask, decide } = props;
@@ -41,7 +41,8 @@ export default function PlanDrawer(props: Props) {
   const commit = () =>
     run(async () => {
       const committed = await call(commitChangeSet({ path, body: { plan_digest: plan.digest, message: message || null } }));
-      if (waitsForApproval(committed)) setPhase({ at: "waits" });
+      // Where an equal one waits already, the answer is that one.
+      if (waits(committed)) setPhase({ at: "waits", changeSet: committed });
       else if (committed.revision) setPhase({ at: "committed", revision: committed.revision });
       else decide({ kind: "nothing" });
     });
@@ -55,7 +56,7 @@ export default function PlanDrawer(props: Props) {
   const close = () => decide(ask ? { kind: "cancelled", errors: plan.errors } : { kind: "staged", changeSet: changeSet.id });
 
   if (phase.at === "committed") return <Committed revision={phase.revision} decide={decide} />;
-  if (phase.at === "waits") return <Waits changeSet={changeSet.id} decide={decide} />;
+  if (phase.at === "waits") return <Waits changeSet={phase.changeSet} decide={decide} />;
   return (
     <Drawer opened onClose={close} title="What this does" position="right" size="xl" closeOnClickOutside={false}>
       <Stack>
@@ -121,7 +122,7 @@ function Actions({ plan, changeSet, staging, busy, commit, keep, close }: Action
         disabledReason={reason}
         color={plan.risk.class === "high" ? "red" : undefined}
       >
-        {approval(plan).required ? "Ask for approval" : "Apply now"}
+        {approval(plan).required && changeSet.state !== "approved" ? "Ask for approval" : "Apply now"}
       </ActionButton>
     </Group>
   );
@@ -145,14 +146,23 @@ function Committed({ revision, decide }: { revision: number; decide: (outcome: O
   );
 }
 
-function Waits({ changeSet, decide }: { changeSet: string; decide: (outcome: Outcome) => void }) {
-  const close = () => decide({ kind: "waits", changeSet });
+function Waits({ changeSet, decide }: { changeSet: ChangeSet; decide: (outcome: Outcome) => void }) {
+  const close = () => decide({ kind: "waits", changeSet: changeSet.id });
+  const vhosts = changeSet.approval?.vhosts ?? [];
+  const approved = changeSet.state === "approved";
   return (
     <Drawer opened onClose={close} title="Not applied yet" position="right" size="xl">
-      <Alert color="yellow" variant="light" title="It waits for approval by somebody else">
-        <Anchor component={Link} to={`/changes/${changeSet}`} onClick={close} size="sm">
-          The change set
-        </Anchor>
+      <Alert
+        color="yellow"
+        variant="light"
+        title={approved ? "An equal change was approved already: commit that one" : "It waits for approval by somebody else"}
+      >
+        <Stack gap="xs">
+          {vhosts.length > 0 && <Text size="sm">It touches what is protected: {vhosts.join(", ")}. Nothing is in force yet.</Text>}
+          <Anchor component={Link} to={`/changes/${changeSet.id}`} onClick={close} size="sm">
+            The change set
+          </Anchor>
+        </Stack>
       </Alert>
     </Drawer>
   );

@@ -4,6 +4,7 @@ import { IconAlertTriangle } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { StatusBadge } from "@/components/StatusBadge";
 import { UnifiedDiff } from "@/components/UnifiedDiff";
+import { distinct } from "./errors";
 import { approval, differs } from "./model";
 import { bytes, laneWords, objectPath } from "./words";
 
@@ -95,8 +96,18 @@ function Part({ title, children }: { title: string; children: ReactNode }) {
 }
 
 function Problems({ plan }: { plan: Plan }) {
+  const lockOuts = plan.risk.reasons.filter(({ code }) => code === "locks_out_caller");
   return (
     <>
+      {lockOuts.length > 0 && (
+        <Alert color="red" title="This is you: you would lock yourself out" icon={<IconAlertTriangle aria-hidden />} role="alert">
+          {lockOuts.map(({ pointer, message }) => (
+            <Text size="sm" key={pointer}>
+              {message}
+            </Text>
+          ))}
+        </Alert>
+      )}
       {plan.conflicts.length > 0 && (
         <Alert color="red" title="Somebody else changed the same" role="alert">
           <List size="sm">
@@ -112,7 +123,7 @@ function Problems({ plan }: { plan: Plan }) {
       {plan.errors.length > 0 && (
         <Alert color="red" title="It would be refused" role="alert">
           <List size="sm">
-            {plan.errors.map((one) => (
+            {distinct(plan.errors).map((one) => (
               <List.Item key={`${one.pointer} ${one.code}`}>
                 {one.pointer && <Code>{one.pointer}</Code>} {one.line ? `line ${one.line}: ` : ""}
                 {one.detail}

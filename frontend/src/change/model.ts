@@ -5,6 +5,8 @@ export type Ask = {
   operations: OperationBody[];
   /** Becomes the revision's; can be edited before applying. */
   message?: string;
+  /** What the plan would be refused for goes back to the form at once: there is nothing to decide about yet. */
+  errorsToForm?: boolean;
 };
 
 export type Outcome =
@@ -28,8 +30,9 @@ export function approval({ approval: { required, vhosts } }: Plan): { required: 
   return { required, vhosts: vhosts.names, more: vhosts.total - vhosts.names.length };
 }
 
-export function waitsForApproval(changeSet: ChangeSet): boolean {
-  return changeSet.state === "awaiting_approval";
+/** Whether a commit came to nothing but a change set that waits, or that was approved before and is its owner's to commit. */
+export function waits({ state }: ChangeSet): boolean {
+  return state === "awaiting_approval" || state === "approved";
 }
 
 /** Why this plan cannot be applied; undefined: it can. */

@@ -5,7 +5,7 @@ import { type ReactNode, useEffect } from "react";
 type Props = {
   title: string;
   /** Above the title, from the outermost on. */
-  parents?: { label: string; to: string }[];
+  parents?: { label: string; to: string; search?: Record<string, unknown> }[];
   about?: ReactNode;
   actions?: ReactNode;
 };
@@ -19,8 +19,8 @@ export function PageHeader({ title, parents = [], about, actions }: Props) {
     <Stack gap={4} mb="md">
       {parents.length > 0 && (
         <Breadcrumbs component="nav" aria-label="Breadcrumbs">
-          {parents.map(({ label, to }) => (
-            <Anchor key={to} component={Link} to={to} size="sm">
+          {parents.map(({ label, to, search }) => (
+            <Anchor key={label} component={Link} to={to} search={search as never} size="sm">
               {label}
             </Anchor>
           ))}

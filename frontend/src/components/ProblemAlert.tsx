@@ -49,7 +49,7 @@ export function ProblemAlert({ error, withErrors = true, onRetry }: Props) {
             {problem.used_by.map((name, i) => (
               <span key={name}>
                 {i > 0 && ", "}
-                <Anchor component={Link} to={`/vhosts/${name}`} inherit>
+                <Anchor component={Link} to={`/vhosts/${name}`} inherit underline="always">
                   {name}
                 </Anchor>
               </span>

@@ -38,7 +38,7 @@ const STATES = {
 export function StatusBadge({ state }: { state: keyof typeof STATES | (string & {}) }) {
   const [color, words] = STATES[state as keyof typeof STATES] ?? ["gray", state.replaceAll("_", " ")];
   return (
-    <Badge color={color} variant="light" tt="none">
+    <Badge color={color} variant="light" tt="none" miw="max-content">
       {words}
     </Badge>
   );

@@ -1,4 +1,3 @@
-import type { Topic } from "@guard-proxy/client";
 import type { QueryClient } from "@tanstack/react-query";
 
 /** What there is to be read; the first part of each query's key, so that events can invalidate by it. */
@@ -26,16 +25,18 @@ export const keys = {
 };
 
 /** What an event of a topic makes old. */
-const STALE: Record<Topic, Resource[]> = {
+const STALE: Partial<Record<string, Resource[]>> = {
   revisions: ["revisions", "vhosts", "policies", "ip-lists", "audit", "status"],
   deployments: ["deployments", "status"],
   status: ["status"],
   proofs: ["proofs", "status"],
   change_sets: ["change-sets"],
+  approvals: ["change-sets"],
 };
 
-export function invalidate(queries: QueryClient, topic: Topic) {
-  for (const resource of STALE[topic]) void queries.invalidateQueries({ queryKey: keys.all(resource) });
+/** Topics that this panel does not know yet make nothing old. */
+export function invalidate(queries: QueryClient, topic: string) {
+  for (const resource of STALE[topic] ?? []) void queries.invalidateQueries({ queryKey: keys.all(resource) });
 }
 
 /** After a gap in the events everything may be old. */

@@ -26,3 +26,14 @@ export function count(raw: Raw, name: string): number | undefined {
   const value = Number(raw[name]);
   return raw[name] !== undefined && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
+
+/** A moment as the API takes it; what is none is left out. */
+export function moment(raw: Raw, name: string): string | undefined {
+  const value = raw[name];
+  return typeof value === "string" && !Number.isNaN(Date.parse(value)) ? new Date(value).toISOString() : undefined;
+}
+
+export function texts(raw: Raw, name: string): string[] | undefined {
+  const found = (Array.isArray(raw[name]) ? raw[name] : [raw[name]]).map(String).filter((one) => one && one !== "undefined");
+  return found.length > 0 ? found : undefined;
+}

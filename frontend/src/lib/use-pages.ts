@@ -2,10 +2,15 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 
 type Page<T> = { items: T[]; next_cursor: string | null; total?: number };
 
-/** A list of the server's, page after page: what `DataTable` shows. */
-export function usePages<T>(queryKey: readonly unknown[], fetch: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>) {
+/** A list of the server's, page after page: what `DataTable` shows. Without permission nothing is asked for: say so with `enabled`. */
+export function usePages<T>(
+  queryKey: readonly unknown[],
+  fetch: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>,
+  enabled = true,
+) {
   const query = useInfiniteQuery({
     queryKey,
+    enabled,
     queryFn: ({ pageParam, signal }) => fetch(pageParam, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next_cursor ?? undefined,

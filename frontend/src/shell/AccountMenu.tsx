@@ -1,6 +1,6 @@
 import { ActionIcon, Menu, Text, useMantineColorScheme } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconCheck, IconDeviceDesktop, IconLogout, IconMoon, IconSettings, IconSun, IconUser } from "@tabler/icons-react";
+import { IconCheck, IconDeviceDesktop, IconLogout, IconMoon, IconSettings, IconSun, IconUser, IconUserCog } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { session } from "@/auth/session";
 import { useMe } from "@/auth/use-me";
@@ -36,6 +36,9 @@ export default function AccountMenu() {
             {me?.user?.email ?? me?.label}
           </Text>
         </Menu.Label>
+        <Menu.Item component={Link} to="/me" leftSection={<IconUserCog size={16} aria-hidden />}>
+          My account
+        </Menu.Item>
         <Menu.Item component={Link} to="/settings" leftSection={<IconSettings size={16} aria-hidden />}>
           Settings
         </Menu.Item>

@@ -60,7 +60,14 @@ export function Shell() {
             />
           ))}
           <Divider my="xs" />
-          <NavLink href={apiPlace.href} label={apiPlace.label} leftSection={<apiPlace.icon size={18} aria-hidden />} />
+          <NavLink
+            component={Link}
+            to={apiPlace.to}
+            label={apiPlace.label}
+            active={pathname === apiPlace.to}
+            leftSection={<apiPlace.icon size={18} aria-hidden />}
+            onClick={close}
+          />
         </AppShell.Navbar>
         <AppShell.Main id="main" tabIndex={-1}>
           <Box maw={1400} mx="auto">

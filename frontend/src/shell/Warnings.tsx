@@ -48,7 +48,7 @@ export function Warnings() {
           </Text>
           <Text size="sm">
             Traffic goes on with revision {status.live}. What was refused is kept as a change set:{" "}
-            <Anchor component={Link} to="/changes" inherit>
+            <Anchor component={Link} to="/changes" inherit underline="always">
               mend it
             </Anchor>
             .

@@ -24,5 +24,5 @@ export const places = [
   { to: "/settings", label: "Settings", icon: IconSettings, key: "s" },
 ] as const;
 
-/** Not a page of the panel: the server has it. */
-export const apiPlace = { href: "/docs/", label: "API", icon: IconApi };
+/** About the API; the API's own pages are the server's. */
+export const apiPlace = { to: "/developers", label: "API", icon: IconApi } as const;

@@ -38,10 +38,10 @@ export const changeSet: ChangeSet = {
   created_at: "2026-01-01T00:00:00Z",
   updated_at: "2026-01-01T00:00:00Z",
   message: "why",
+  approval: null,
   refusal: null,
   revision: null,
   rollback_to: null,
-  approval: null,
   state: "open",
   version: 1,
 };
@@ -52,6 +52,7 @@ export const plan: Plan = {
   created_at: "2026-01-01T00:00:00Z",
   digest: "digest",
   head: 7,
+  approval: { required: false, vhosts: { names: [], total: 0 } },
   source: { kind: "change_set", id: "c1" },
   conflicts: [],
   errors: [],
@@ -62,7 +63,6 @@ export const plan: Plan = {
   cost: { map_entries: 1, memory_bytes: 0, rulesets_to_load: 0, warm_up_ms: 0 },
   risk: { class: "high", reasons: [{ class: "high", code: "mode_lowered", message: "clients get more", pointer: "/policies/shop/mode" }] },
   vhosts: { names: ["shop"], total: 1 },
-  approval: { required: false, vhosts: { names: [], total: 0 } },
   diff: {
     counts: { created: 0, updated: 1, deleted: 0 },
     left_out: 0,

@@ -16,6 +16,8 @@ export type EditorProps = {
 };
 
 const writing = new Compartment();
+/** A place to write in, also while there is little in it. */
+const roomy = EditorView.theme({ ".cm-content, .cm-gutter": { minHeight: "8rem" } });
 
 /** Loaded by `SecLangEditor` when it is shown. */
 export default function Editor({ value, onChange, label, readOnly = false, marks }: EditorProps) {
@@ -32,6 +34,7 @@ export default function Editor({ value, onChange, label, readOnly = false, marks
         doc: latest.current.value,
         extensions: [
           base(),
+          roomy,
           lineNumbers(),
           history(),
           // Tab leaves the editor: whoever uses the keyboard is not caught in it.

@@ -1,12 +1,4 @@
 import { createFileRoute } from "@tanstack/react-router";
-import { EmptyState } from "@/components/EmptyState";
-import { PageHeader } from "@/components/PageHeader";
+import { SettingsPage } from "@/features/settings/SettingsPage";
 
-export const Route = createFileRoute("/_app/settings/")({
-  component: () => (
-    <>
-      <PageHeader title="Settings" />
-      <EmptyState title="This page is not there yet">The API has it: see API in the navigation.</EmptyState>
-    </>
-  ),
-});
+export const Route = createFileRoute("/_app/settings/")({ component: SettingsPage });

@@ -1,12 +1,8 @@
 import { createFileRoute } from "@tanstack/react-router";
-import { EmptyState } from "@/components/EmptyState";
-import { PageHeader } from "@/components/PageHeader";
+import { UsersPage } from "@/features/access/UsersPage";
+import { text } from "@/lib/search";
 
 export const Route = createFileRoute("/_app/users/")({
-  component: () => (
-    <>
-      <PageHeader title="Users" />
-      <EmptyState title="This page is not there yet">The API has it: see API in the navigation.</EmptyState>
-    </>
-  ),
+  validateSearch: (raw: Record<string, unknown>) => ({ q: text(raw, "q") }),
+  component: UsersPage,
 });

@@ -1,12 +1,5 @@
 import { createFileRoute } from "@tanstack/react-router";
-import { EmptyState } from "@/components/EmptyState";
-import { PageHeader } from "@/components/PageHeader";
+import { vhostSearch } from "@/features/vhosts/search";
+import { VhostsPage } from "@/features/vhosts/VhostsPage";
 
-export const Route = createFileRoute("/_app/vhosts/")({
-  component: () => (
-    <>
-      <PageHeader title="Vhosts" />
-      <EmptyState title="This page is not there yet">The API has it: see API in the navigation.</EmptyState>
-    </>
-  ),
-});
+export const Route = createFileRoute("/_app/vhosts/")({ validateSearch: vhostSearch, component: VhostsPage });

@@ -1,0 +1,21 @@
+import { makeSample } from "./harness/sample.ts";
+import { expect, test } from "./harness/test.ts";
+import { PAGES } from "./pages.ts";
+
+test.beforeAll(async ({ api }) => {
+  await makeSample(api);
+});
+
+for (const { name, path, title, outside } of PAGES) {
+  test(`${name} can be read by everybody, light and dark`, async ({ page, signedIn, axe }) => {
+    if (!outside) await signedIn(page, "admin");
+    await page.goto(path);
+    await expect(page.getByRole("heading", { level: 1, name: title })).toBeVisible();
+    await expect(page.locator("[aria-busy=true], .mantine-Skeleton-root")).toHaveCount(0);
+    await axe(page);
+    // Nothing makes a phone scroll sideways.
+    await page.setViewportSize({ width: 360, height: 740 });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(wide, "pixels too wide").toBeLessThanOrEqual(0);
+  });
+}

@@ -1,0 +1,101 @@
+import type { FieldError, Kind } from "@guard-proxy/client";
+import { Alert, Button, Code, Group, List, Modal, Stack, Text, Textarea } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Loaded } from "@/components/Loaded";
+import { ProblemAlert } from "@/components/ProblemAlert";
+import { keys } from "@/lib/keys";
+import { kindWords, objectOf, reference } from "@/lib/objects";
+import { stage, staged } from "./staging";
+
+type Props = {
+  changeSet: string;
+  kind: Kind;
+  name: string;
+  errors: FieldError[];
+  onClose: () => void;
+  onSaved: () => void;
+};
+
+/** What is staged of one object, as the API has it: everything can be mended here, whatever its own page shows. */
+export function EditStaged(props: Props) {
+  const { changeSet, kind, name, onClose } = props;
+  const query = useQuery({
+    queryKey: keys.one("change-sets", changeSet, "object", kind, name),
+    queryFn: () => staged(changeSet, kind, name),
+    gcTime: 0,
+    // What is being edited is not to change under the hands.
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  return (
+    <Modal opened onClose={onClose} title={`${kindWords(kind)} ${name}, as staged`} size="xl" closeOnClickOutside={false}>
+      <Loaded query={query}>{(value) => <Edit {...props} value={value} />}</Loaded>
+    </Modal>
+  );
+}
+
+function Edit({ changeSet, kind, name, errors, onClose, onSaved, value }: Props & { value: Record<string, unknown> }) {
+  const [text, setText] = useState(() => JSON.stringify({ ...value, meta: undefined }, null, 2));
+  const [error, setError] = useState<unknown>();
+  const [fault, setFault] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const own = errors.filter(({ pointer }) => objectOf(pointer) === reference(kind, name));
+
+  const save = async () => {
+    setError(undefined);
+    setFault(undefined);
+    let edited: Record<string, unknown>;
+    try {
+      edited = JSON.parse(text) as Record<string, unknown>;
+    } catch (wrong) {
+      setFault(`Not JSON: ${(wrong as Error).message}`);
+      return;
+    }
+    setBusy(true);
+    try {
+      await stage(changeSet, kind, name, { ...edited, meta: value.meta });
+      onSaved();
+    } catch (refused) {
+      setError(refused);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Stack>
+      {own.length > 0 && (
+        <Alert color="red" variant="light" title="What it was refused for">
+          <List size="sm">
+            {own.map((one) => (
+              <List.Item key={`${one.pointer} ${one.code}`} style={{ overflowWrap: "anywhere" }}>
+                <Code>{one.pointer}</Code> {one.detail}
+              </List.Item>
+            ))}
+          </List>
+        </Alert>
+      )}
+      {kind === "ip_list" && <Text size="sm">Entries are not in here: edit them on the list's page.</Text>}
+      <Textarea
+        label="As JSON"
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+        error={fault}
+        autosize
+        minRows={12}
+        maxRows={28}
+        spellCheck={false}
+        styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: "var(--mantine-font-size-xs)" } }}
+      />
+      {Boolean(error) && <ProblemAlert error={error} />}
+      <Group justify="flex-end">
+        <Button variant="default" onClick={onClose}>
+          Cancel
+        </Button>
+        <Button onClick={() => void save()} loading={busy}>
+          Stage it so
+        </Button>
+      </Group>
+    </Stack>
+  );
+}

@@ -1,0 +1,141 @@
+import { approveChangeSet, type ChangeSet, isProblem, type Plan, rejectChangeSet } from "@guard-proxy/client";
+import { Alert, Button, Checkbox, Group, Stack, Text, Textarea, Title } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { useMe } from "@/auth/use-me";
+import { DeploymentProgress } from "@/change/DeploymentProgress";
+import { blocked } from "@/change/model";
+import { PlanView } from "@/change/PlanView";
+import { useProgress } from "@/change/use-deployment";
+import { ActionButton } from "@/components/ActionButton";
+import { Loaded } from "@/components/Loaded";
+import { ProblemAlert } from "@/components/ProblemAlert";
+import { call } from "@/lib/api";
+import { keys } from "@/lib/keys";
+import { DiffView } from "./DiffView";
+import { changeSetPlanQuery, stagedQuery } from "./queries";
+
+/** Somebody else's: what differs, what that does, and the decision, which is about exactly that plan. */
+export function Review({ changeSet }: { changeSet: ChangeSet }) {
+  const diff = useQuery(stagedQuery(changeSet.id, changeSet.version));
+  const [committed, setCommitted] = useState<number>();
+  return (
+    <Stack gap="lg">
+      <section aria-labelledby="differs">
+        <Title order={2} size="h4" id="differs" mb="xs">
+          What it changes
+        </Title>
+        <Loaded query={diff}>{(staged) => <DiffView diff={staged} />}</Loaded>
+      </section>
+      {committed !== undefined && <Following revision={committed} />}
+      {changeSet.state === "awaiting_approval" && <Decide changeSet={changeSet} onCommitted={setCommitted} />}
+    </Stack>
+  );
+}
+
+function Following({ revision }: { revision: number }) {
+  return <DeploymentProgress revision={revision} {...useProgress(revision)} />;
+}
+
+type Props = { changeSet: ChangeSet; onCommitted: (revision: number) => void };
+
+function Decide({ changeSet, onCommitted }: Props) {
+  const plan = useQuery(changeSetPlanQuery(changeSet.id, changeSet.version));
+  return (
+    <section aria-labelledby="plan">
+      <Title order={2} size="h4" id="plan" mb="xs">
+        What that does
+      </Title>
+      <Loaded query={plan}>
+        {(made) => (
+          <Stack>
+            {/* That somebody else has to say yes is why the reader is here. */}
+            <PlanView plan={{ ...made, approval: { ...made.approval, required: false } }} />
+            <Decision changeSet={changeSet} plan={made} onCommitted={onCommitted} again={() => void plan.refetch()} />
+          </Stack>
+        )}
+      </Loaded>
+    </section>
+  );
+}
+
+function Decision({ changeSet, plan, onCommitted, again }: Props & { plan: Plan; again: () => void }) {
+  const { can } = useMe();
+  const queries = useQueryClient();
+  const [reason, setReason] = useState("");
+  const [commit, setCommit] = useState(true);
+  const [busy, setBusy] = useState<"yes" | "no">();
+  const [error, setError] = useState<unknown>();
+  const path = { change_set: changeSet.id };
+
+  const decide = async (answer: "yes" | "no") => {
+    setBusy(answer);
+    setError(undefined);
+    try {
+      const decided =
+        answer === "yes"
+          ? await call(approveChangeSet({ path, body: { plan_digest: plan.digest, reason, commit } }))
+          : await call(rejectChangeSet({ path, body: { reason } }));
+      if (decided.revision) onCommitted(decided.revision);
+      queries.setQueryData(keys.one("change-sets", changeSet.id), decided);
+      void queries.invalidateQueries({ queryKey: ["change-sets", "list"] });
+    } catch (refused) {
+      setError(refused);
+    } finally {
+      setBusy(undefined);
+    }
+  };
+
+  const denied = can("update", "approval").disabledReason;
+  const silent = reason.trim() ? undefined : "Say why: its owner has to know what to mend.";
+  return (
+    <section aria-labelledby="decision">
+      <Title order={2} size="h4" id="decision" mb="xs">
+        Your decision
+      </Title>
+      <Stack maw={640}>
+        <Textarea
+          label="Reason"
+          description="Kept with the decision; a no wants one."
+          value={reason}
+          onChange={(event) => setReason(event.currentTarget.value)}
+          maxLength={2000}
+          autosize
+          minRows={2}
+        />
+        <Checkbox
+          label="Commit it at once"
+          description="Otherwise its owner commits it when the time is right."
+          checked={commit}
+          onChange={(event) => setCommit(event.currentTarget.checked)}
+        />
+        {isProblem(error, "own_change") ? (
+          <Alert color="red" variant="light" title="It is your own change" role="alert">
+            <Text size="sm">You wrote it, had a part in it, or made the token that did. Somebody else has to say yes.</Text>
+          </Alert>
+        ) : (
+          Boolean(error) && <ProblemAlert error={error} />
+        )}
+        {isProblem(error, "plan_changed") && (
+          <Button variant="default" onClick={again}>
+            Make a new plan
+          </Button>
+        )}
+        <Group>
+          <ActionButton loading={busy === "yes"} disabledReason={denied ?? blocked(plan)} onClick={() => void decide("yes")}>
+            {commit ? "Approve and commit" : "Approve"}
+          </ActionButton>
+          <ActionButton
+            color="red"
+            variant="outline"
+            loading={busy === "no"}
+            disabledReason={denied ?? silent}
+            onClick={() => void decide("no")}
+          >
+            Reject
+          </ActionButton>
+        </Group>
+      </Stack>
+    </section>
+  );
+}
