@@ -4,10 +4,13 @@ import {
   createGuardProxy,
   getPolicy,
   getVhost,
+  isProblem,
+  listChangeSets,
   listRevisions,
   type OperationBody,
   patchPolicy,
   patchVhost,
+  planChangeSet,
   signIn,
   unwrap,
   waitLive,
@@ -172,7 +175,7 @@ test("a conflict shows both sides; what is chosen is on the newest revision then
   await expect(page.getByText("Somebody else changed the same")).toBeVisible();
   await axe(page);
   await page.getByRole("radio", { name: "Yours" }).check();
-  await page.getByRole("button", { name: "Bring onto the newest revision so" }).click();
+  await page.getByRole("button", { name: "Settle it so" }).click();
   await expect(page.getByText("title: Theirs → Mine")).toBeVisible();
   await expect(page.getByText(/description: .*kept/)).toBeVisible();
   await page.getByRole("button", { name: "Take out contested" }).click();
@@ -194,13 +197,12 @@ test("four eyes: what one writes on a protected vhost waits until another says y
   api,
   axe,
 }) => {
-  await site(api, "vault", { protected: true }).catch(() => undefined);
+  await site(api, "vault", { protected: true });
   // A vhost that is to be protected is itself one that wants a second person.
   const two = await clientOf(guard.apiUrl, await guard.as("admin"));
-  for (const waits of (await unwrap((await import("@guard-proxy/client")).listChangeSets({ client: two, query: { review: true } })))
-    .items) {
+  for (const waits of (await unwrap(listChangeSets({ client: two, query: { review: true } }))).items) {
     const path = { change_set: waits.id };
-    const plan = await unwrap((await import("@guard-proxy/client")).planChangeSet({ client: two, path }));
+    const plan = await unwrap(planChangeSet({ client: two, path }));
     await unwrap(approveChangeSet({ client: two, path, body: { plan_digest: plan.digest }, query: { wait: "live" } }));
   }
   expect((await unwrap(getVhost({ client: api, path: { vhost: "vault" } }))).protected).toBe(true);
@@ -220,7 +222,7 @@ test("four eyes: what one writes on a protected vhost waits until another says y
   // The writer's own yes is refused by the server, whatever the page offers.
   const id = address.split("/").at(-1) ?? "";
   const own = await approveChangeSet({ client: mine, path: { change_set: id }, body: { plan_digest: "x" } });
-  expect(own.response?.status).toBe(403);
+  expect(isProblem(own.error, "own_change")).toBe(true);
 
   const context = await browser.newContext({ baseURL: guard.url, reducedMotion: "reduce" });
   const other = await context.newPage();

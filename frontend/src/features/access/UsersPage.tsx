@@ -31,7 +31,7 @@ const columns: Column<User>[] = [
       </Text>
     ),
   },
-  { id: "state", header: "State", width: 170, cell: (user) => <UserState user={user} /> },
+  { id: "state", header: "State", width: 200, cell: (user) => <UserState user={user} /> },
   { id: "totp", header: "Authenticator", width: 120, hideBelow: "md", cell: (user) => (user.totp ? "yes" : "no") },
   { id: "created", header: "Since", width: 130, hideBelow: "sm", cell: (user) => <RelativeTime at={user.created_at} /> },
 ];

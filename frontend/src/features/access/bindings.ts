@@ -21,7 +21,7 @@ export function newPermit(): PermitForm {
   return { key: key(), actions: ["read"], kinds: [], scope: EVERYWHERE };
 }
 
-export function toScopeForm(scope: Scope | undefined): ScopeForm {
+function toScopeForm(scope: Scope | undefined): ScopeForm {
   const vhosts = scope?.vhosts ?? [];
   const labels = Object.entries(scope?.labels ?? {}).map(([name, value]) => `${name}=${value}`);
   const hostnames = scope?.hostnames ?? [];

@@ -80,7 +80,7 @@ test("a conflict at the rebase shows both sides, each to be decided", async () =
   await userEvent.click(bring);
   expect(await screen.findByText(/of mine/)).toBeInTheDocument();
   expect(screen.getByText(/of theirs/)).toBeInTheDocument();
-  const go = screen.getByRole("button", { name: "Bring onto the newest revision so" });
+  const go = screen.getByRole("button", { name: "Settle it so" });
   expect(go).toBeDisabled();
   await userEvent.click(screen.getByRole("radio", { name: "Theirs" }));
   expect(go).toBeEnabled();

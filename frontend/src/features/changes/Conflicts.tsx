@@ -28,7 +28,7 @@ export function Conflicts({ changeSet, conflicts, run, busy }: Props) {
             disabled={open > 0}
             onClick={() => void run(() => resolve(changeSet, conflicts, (one) => chosen[id(one)] ?? "theirs"))}
           >
-            Bring onto the newest revision so
+            Settle it so
           </Button>
           {open > 0 && <Text size="sm">{open === 1 ? "One is" : `${open} are`} not decided yet.</Text>}
         </Group>
@@ -44,7 +44,7 @@ function One({ conflict, choice, onChoose }: OneProps) {
   const label = `${kindWords(kind)} ${name}${element}`;
   const side = (value: Conflict["base"]) => (value === null ? "(not there)" : JSON.stringify(pick(value, fields), null, 1));
   return (
-    <Paper withBorder p="sm" component="fieldset" m={0}>
+    <Paper withBorder p="sm" component="fieldset" m={0} miw={0}>
       <Text component="legend" fw={600} size="sm" px={4}>
         {label}
       </Text>
