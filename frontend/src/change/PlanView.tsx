@@ -2,6 +2,7 @@ import type { EngineVerdict, Plan } from "@guard-proxy/client";
 import { Accordion, Alert, Anchor, Badge, Code, Group, List, Stack, Text, Title } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import type { ReactNode } from "react";
+import { Some } from "@/components/Some";
 import { StatusBadge } from "@/components/StatusBadge";
 import { UnifiedDiff } from "@/components/UnifiedDiff";
 import { distinct } from "./errors";
@@ -37,22 +38,30 @@ function Effects({ plan }: { plan: Plan }) {
           <StatusBadge state={plan.risk.class} />
           {plan.risk.reasons.length === 0 && <Text size="sm">Nothing makes protection weaker.</Text>}
         </Group>
-        <List size="sm">
-          {plan.risk.reasons.map((reason) => (
-            <List.Item key={`${reason.code} ${reason.pointer}`}>
-              {reason.message} <StatusBadge state={reason.class} />
-            </List.Item>
-          ))}
-        </List>
+        <Some items={plan.risk.reasons} what="reasons">
+          {(shown) => (
+            <List size="sm">
+              {shown.map((reason) => (
+                <List.Item key={`${reason.code} ${reason.pointer}`}>
+                  {reason.message} <StatusBadge state={reason.class} />
+                </List.Item>
+              ))}
+            </List>
+          )}
+        </Some>
       </Part>
       <Changes plan={plan} />
       <Part title={`Vhosts treated otherwise: ${plan.vhosts.total}`}>
         <Group gap={6}>
-          {plan.vhosts.names.map((name) => (
-            <Anchor key={name} href={`/vhosts/${name}`} target="_blank" size="sm">
-              {name}
-            </Anchor>
-          ))}
+          <Some items={plan.vhosts.names} what="names">
+            {(shown) =>
+              shown.map((name) => (
+                <Anchor key={name} href={`/vhosts/${name}`} target="_blank" size="sm">
+                  {name}
+                </Anchor>
+              ))
+            }
+          </Some>
           {plan.vhosts.total > plan.vhosts.names.length && <Text size="sm">and {plan.vhosts.total - plan.vhosts.names.length} more</Text>}
         </Group>
       </Part>
@@ -150,23 +159,29 @@ function Problems({ plan }: { plan: Plan }) {
 function Changes({ plan: { diff } }: { plan: Plan }) {
   return (
     <Part title="What changes">
-      {diff.changes.map((object) => (
-        <div key={`${object.kind}/${object.name}`}>
-          <Text size="sm" fw={600}>
-            {objectPath(object.kind)} {object.name}: {object.change}
-          </Text>
-          <List size="sm">
-            {object.fields.map((field) => (
-              <List.Item key={field.pointer} style={{ overflowWrap: "anywhere" }}>
-                {field.words}
-              </List.Item>
-            ))}
-            {object.fields_left_out > 0 && <List.Item>and {object.fields_left_out} more</List.Item>}
-          </List>
-        </div>
-      ))}
+      <Some items={diff.changes} what="objects">
+        {(shown) => shown.map((object) => <Changed key={`${object.kind}/${object.name}`} object={object} />)}
+      </Some>
       {diff.left_out > 0 && <Text size="sm">and {diff.left_out} more objects</Text>}
     </Part>
+  );
+}
+
+function Changed({ object }: { object: Plan["diff"]["changes"][number] }) {
+  return (
+    <div>
+      <Text size="sm" fw={600}>
+        {objectPath(object.kind)} {object.name}: {object.change}
+      </Text>
+      <List size="sm">
+        {object.fields.map((field) => (
+          <List.Item key={field.pointer} style={{ overflowWrap: "anywhere" }}>
+            {field.words}
+          </List.Item>
+        ))}
+        {object.fields_left_out > 0 && <List.Item>and {object.fields_left_out} more</List.Item>}
+      </List>
+    </div>
   );
 }
 

@@ -56,21 +56,21 @@ export function EntryForm({ list, entry, lockOut, disabledReason, onDone }: Prop
               autoComplete="off"
               disabled={disabled}
               readOnly={entry !== undefined}
-              style={{ flex: "1 1 12rem" }}
+              style={{ flex: "1 1 12rem", minWidth: 0 }}
               {...form.getInputProps("network")}
             />
             <TextInput
               label="Comment"
               maxLength={200}
               disabled={disabled}
-              style={{ flex: "2 1 14rem" }}
+              style={{ flex: "2 1 14rem", minWidth: 0 }}
               {...form.getInputProps("comment")}
             />
             <TextInput
               type="datetime-local"
               label="Expires"
               disabled={disabled}
-              style={{ flex: "0 1 14rem" }}
+              style={{ flex: "0 1 14rem", minWidth: 0 }}
               {...form.getInputProps("expires")}
             />
             <Group gap="xs" mt={25}>

@@ -144,7 +144,7 @@ export function ImportForm({ list, users, replace }: Props) {
             </FileButton>
             <Text size="sm" role="status">
               {count} {count === 1 ? "entry" : "entries"}
-              {parsed.bad.length > 0 && `, ${parsed.bad.length} lines that cannot be read`}
+              {parsed.bad.length > 0 && `, and ${parsed.bad.length} ${parsed.bad.length === 1 ? "line" : "lines"} that cannot be read`}
             </Text>
           </Group>
           <ThisIsYou words={replace && count > 0 ? lockOut.byReplacing(networks) : lockOut.byAdding(networks)} />

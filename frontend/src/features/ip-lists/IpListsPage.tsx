@@ -3,7 +3,7 @@ import { Group, Text } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
-import { useChange } from "@/change/ChangeProvider";
+import { useSaving } from "@/change/use-saving";
 import { ActionButton } from "@/components/ActionButton";
 import { type Column, DataTable } from "@/components/DataTable";
 import { EmptyState } from "@/components/EmptyState";
@@ -46,20 +46,13 @@ export function IpListsPage() {
   const { can } = useMe();
   const query = { q: search.q, sort: search.sort ?? ("name" as const), limit: 100 };
   const pages = usePages(keys.list("ip-lists", query), (cursor, signal) => call(listIpLists({ query: { ...query, cursor }, signal })));
-  const change = useChange();
+  const saving = useSaving({ resource: "ip-lists", root: "" });
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const [error, setError] = useState<unknown>();
 
   const remove = async () => {
-    setError(undefined);
-    try {
-      const names = [...selected];
-      const operations = names.map((name) => ({ method: "DELETE" as const, path: `/ip-lists/${name}` }));
-      const outcome = await change.save({ operations, message: `IP lists deleted: ${names.join(", ")}` });
-      if (outcome.kind !== "cancelled") setSelected(new Set());
-    } catch (refused) {
-      setError(refused);
-    }
+    const names = [...selected];
+    const operations = names.map((name) => ({ method: "DELETE" as const, path: `/ip-lists/${name}` }));
+    if (await saving.save({ operations, message: `IP lists deleted: ${names.join(", ")}` })) setSelected(new Set());
   };
 
   return (
@@ -82,13 +75,13 @@ export function IpListsPage() {
         <ActionButton
           variant="default"
           onClick={() => void remove()}
-          loading={change.busy}
+          loading={saving.busy}
           disabledReason={can("delete", "ip_list").disabledReason ?? (selected.size === 0 ? "Select the lists first." : undefined)}
         >
           Delete
         </ActionButton>
       </Group>
-      {Boolean(error) && <ProblemAlert error={error} />}
+      {Boolean(saving.error) && <ProblemAlert error={saving.error} />}
       <DataTable
         label="IP lists"
         columns={columns}

@@ -9,7 +9,7 @@ export default function Details({ status }: { status: Status }) {
     <Stack gap="xl">
       <Attention status={status} />
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl" verticalSpacing="xl">
-        <Stack gap="xl">
+        <Stack gap="xl" miw={0}>
           <Newest status={status} />
           <Deployments />
         </Stack>

@@ -48,5 +48,5 @@ export function thresholdWords(threshold: number): string {
   if (threshold < 5) return "Stricter than usual: even rules that only hint can deny.";
   if (threshold === 5) return "One critical rule is enough: what the Core Rule Set means to be used.";
   const rules = Math.ceil(threshold / 5);
-  return `${rules} critical rules have to match in one request: single attacks of ${rules - 1} or fewer pass.`;
+  return `${rules} critical rules have to match in one request: where fewer do, an attack passes.`;
 }
