@@ -1,13 +1,17 @@
 import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { http } from "msw";
-import { expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { draw } from "@/test/render";
 import { answer, me, problem, server } from "@/test/server";
 import { SignInPage } from "./SignInPage";
 import { session } from "./session";
 
 const signedIn = { access_token: "access", expires_in: 300, session: "s", token_type: "Bearer", user: me };
+
+const methods = (sso: { name: string; begin: string } | null) => http.get("/api/v1/auth/methods", () => answer({ password: true, sso }));
+
+beforeEach(() => server.use(methods(null)));
 
 async function fill() {
   await userEvent.type(screen.getByLabelText(/E-mail/), "ada@example.com");
@@ -48,4 +52,12 @@ test("the code is asked for where the server wants it; the token is in memory, a
   await session.signOut();
   expect(session.get()).toEqual({ status: "out", why: "asked" });
   expect(session.token()).toBeUndefined();
+});
+
+test("single sign-on is offered where there is one, leads back, and says what went wrong", async () => {
+  server.use(methods({ name: "Keycloak", begin: "/api/v1/auth/sso" }));
+  await draw(<SignInPage failed="sso_no_role" back="/vhosts?q=a" />);
+  const link = await screen.findByRole("link", { name: "Sign in with Keycloak" });
+  expect(link).toHaveAttribute("href", "/api/v1/auth/sso?return_to=%2Fvhosts%3Fq%3Da");
+  expect(screen.getByText("None of your groups has a role here. Ask an administrator.")).toBeInTheDocument();
 });

@@ -4,11 +4,12 @@ import { useForm } from "@mantine/form";
 import { useEffect, useRef, useState } from "react";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { Door } from "./Door";
+import { SingleSignOn, SsoError } from "./SingleSignOn";
 import { session } from "./session";
 import { useSession } from "./use-session";
 
 /** After the sign-in the route's guard leads on: see `routes/sign-in.tsx`. */
-export function SignInPage() {
+export function SignInPage({ failed, back }: { failed?: string | undefined; back?: string | undefined }) {
   const state = useSession();
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
@@ -40,7 +41,7 @@ export function SignInPage() {
           Your session is over. After signing in you are back where you were.
         </Alert>
       )}
-      {Boolean(error) && <ProblemAlert error={error} />}
+      {error ? <ProblemAlert error={error} /> : <SsoError code={failed} />}
       <form onSubmit={form.onSubmit(submit)}>
         <Stack>
           <TextInput
@@ -75,6 +76,7 @@ export function SignInPage() {
           </Button>
         </Stack>
       </form>
+      <SingleSignOn back={back} />
     </Door>
   );
 }

@@ -5,11 +5,16 @@ import { session } from "@/auth/session";
 import { text } from "@/lib/search";
 
 export const Route = createFileRoute("/sign-in")({
-  validateSearch: (raw: Record<string, unknown>) => ({ redirect: text(raw, "redirect") }),
+  validateSearch: (raw: Record<string, unknown>) => ({ redirect: text(raw, "redirect"), error: text(raw, "error") }),
   beforeLoad: async ({ search }) => {
     await session.start();
     // Also when another tab has signed in meanwhile: then this one goes on where it was.
     if (session.get().status === "in") throw redirect({ href: backTo(search.redirect) });
   },
-  component: SignInPage,
+  component: Page,
 });
+
+function Page() {
+  const { redirect, error } = Route.useSearch();
+  return <SignInPage failed={error} back={redirect} />;
+}

@@ -10,6 +10,7 @@ import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
 import { StatusBadge } from "@/components/StatusBadge";
 import { TextLink } from "@/components/TextLink";
+import { EmergencyMode } from "./EmergencyMode";
 import { Labels } from "./Labels";
 import { proofQuery, vhostQuery } from "./queries";
 import { TABS, type Tab } from "./tabs";
@@ -88,6 +89,7 @@ function Shown({ vhost }: { vhost: VhostRepresentation }) {
             Traffic is treated as of revision {status.live_revision}.
           </Alert>
         )}
+        {status && <EmergencyMode vhost={vhost.name} current={status.mode_override} />}
         {!vhost.enabled && (
           <Alert color="gray" variant="light" title="It is disabled">
             {DISABLED}

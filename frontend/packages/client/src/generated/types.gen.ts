@@ -326,7 +326,7 @@ export type AuditBreak = {
 /**
  * What is wrong with a chain.
  */
-export type AuditFault = 'missing' | 'changed' | 'truncated' | 'head';
+export type AuditFault = 'missing' | 'changed' | 'truncated' | 'head' | 'place';
 
 /**
  * One page of what the database lists, newest first.
@@ -359,9 +359,10 @@ export type AuditPage = {
             [key: string]: unknown;
         } | null;
         /**
-         * SHA-256 over the row and the hash of the row before, in hex.
+         * SHA-256 over the row and the hash of the row before, in hex. Null for a role that is limited to some vhosts: by it could be tried out
+         * what is in a row before.
          */
-        hash: string;
+        hash: string | null;
         id: number;
         kind: string;
         name: string;
@@ -430,9 +431,10 @@ export type AuditRecord = {
         [key: string]: unknown;
     } | null;
     /**
-     * SHA-256 over the row and the hash of the row before, in hex.
+     * SHA-256 over the row and the hash of the row before, in hex. Null for a role that is limited to some vhosts: by it could be tried out
+     * what is in a row before.
      */
-    hash: string;
+    hash: string | null;
     id: number;
     kind: string;
     name: string;
@@ -1358,6 +1360,11 @@ export type Jwks = {
     keys: Array<Jwk>;
 };
 
+/**
+ * What a key is to this installation.
+ */
+export type KeyState = 'primary' | 'old' | 'missing';
+
 export type Kind = 'vhost' | 'policy' | 'ip_list';
 
 /**
@@ -2216,6 +2223,36 @@ export type Scope = {
      * Names of vhosts.
      */
     vhosts?: Array<Name>;
+};
+
+/**
+ * A key that seals secrets in the database.
+ */
+export type SealingKey = {
+    /**
+     * Seeds of authenticators that are sealed under it, also those that are not confirmed.
+     */
+    authenticators: number;
+    /**
+     * 16 hexadecimal digits, made of the key; nothing else can be told of it.
+     */
+    id: string;
+    /**
+     * Keys that sign access tokens, their private part sealed under it.
+     */
+    signing_keys: number;
+    state: KeyState;
+};
+
+/**
+ * Keys that seal.
+ */
+export type SealingKeys = {
+    /**
+     * Those of the settings, the newest first, then those that are missing.
+     */
+    items: Array<SealingKey>;
+    total: number;
 };
 
 /**
@@ -6750,6 +6787,154 @@ export type BatchEntriesResponses = {
 };
 
 export type BatchEntriesResponse = BatchEntriesResponses[keyof BatchEntriesResponses];
+
+export type ListSealingKeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/keys';
+};
+
+export type ListSealingKeysErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type ListSealingKeysError = ListSealingKeysErrors[keyof ListSealingKeysErrors];
+
+export type ListSealingKeysResponses = {
+    /**
+     * All of them.
+     */
+    200: SealingKeys;
+};
+
+export type ListSealingKeysResponse = ListSealingKeysResponses[keyof ListSealingKeysResponses];
+
+export type ResealSecretsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/keys/reseal';
+};
+
+export type ResealSecretsErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `taken`: Something in the resource may be there only once in all of them (a hostname), and another has it.
+     *
+     * `in_use`: What is to be deleted is used; `used_by` names the users.
+     *
+     * `conflict`: The state of the system is against it; the detail says what. Of a change set: what it holds was changed since its base by somebody else, too; `conflicts` has both sides.
+     *
+     * `plan_changed`: What committing would do is no longer what the plan with this digest said: make a new plan and look at it. Nothing was committed.
+     */
+    409: Problem;
+    /**
+     * `invalid`: The body was parsed and is wrong; `errors` points at each fault.
+     *
+     * `refused`: HAProxy or guard-spoa said no to the content; `said` is its own words, `errors` points at the cause where it is known. Without `deployment` nothing was committed. With it the change was committed, an engine or a probe said no when it was brought to the node, and it was taken back: the objects are as they were, and the content stays as a change set in state `refused`, to be mended and committed again.
+     *
+     * `prune_all`: With `prune` the tree would delete every object that there is. Nothing was staged.
+     *
+     * `too_expensive`: An engine took too long over the content, or broke on it: make rules fewer or simpler. Nothing was committed.
+     *
+     * `too_large`: The rules of all policies together would be over the limit of 32 MiB of SecLang. Nothing was committed.
+     *
+     * `idempotency_mismatch`: The `Idempotency-Key` was used for another request.
+     */
+    422: Problem;
+    /**
+     * `too_many`: The principal has as many of these under way as one may (16 streams, 100 requests with an `Idempotency-Key`): end one. Or too many attempts to sign in, for the account, from the address, or of all: try again after `Retry-After` seconds.
+     */
+    429: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type ResealSecretsError = ResealSecretsErrors[keyof ResealSecretsErrors];
+
+export type ResealSecretsResponses = {
+    /**
+     * What was done, and how it is now.
+     */
+    200: unknown;
+};
 
 export type GetOpenapiData = {
     body?: never;

@@ -12,6 +12,7 @@ const status: VhostStatus = {
   revision: 6,
   live_revision: 6,
   live: true,
+  mode_override: null,
   state: "unproven",
   proof: {
     vhost: "shop",
