@@ -127,9 +127,10 @@ test("policies are searched, filtered and copied; what is used is not deleted", 
   await expect(page).toHaveURL(/q=shop/);
   await page.getByRole("checkbox", { name: "Select shop" }).click();
   await page.getByRole("button", { name: "Delete" }).click();
-  await expect(page.getByText("policy `shop` is used by `shop`, `tenants`")).toBeVisible();
+  // Other tests' vhosts may use it, too.
+  await expect(page.getByText(/policy `shop` is used by .*`shop`.*`tenants`/)).toBeVisible();
   await page.getByRole("link", { name: "shop", exact: true }).click();
-  await page.getByRole("tab", { name: "Used by (2)" }).click();
+  await page.getByRole("tab", { name: /^Used by/ }).click();
   await expect(page.getByRole("link", { name: "tenants" })).toBeVisible();
   await axe(page);
   await page.getByRole("link", { name: "Copy" }).click();
