@@ -15,7 +15,7 @@ for (const { name, path, title, outside } of PAGES) {
     await axe(page);
     // Nothing makes a phone scroll sideways.
     await page.setViewportSize({ width: 360, height: 740 });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(wide, "pixels too wide").toBeLessThanOrEqual(0);
+    const wide = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    await expect.poll(wide, "pixels too wide").toBeLessThanOrEqual(0);
   });
 }
