@@ -45,6 +45,7 @@ const PLURALS: Partial<Record<RoleRow["kind"], string>> = {
   audit: "the audit log",
   ip_list: "IP lists",
   user: "people",
+  mode_override: "emergency modes",
 };
 
 function words(subject: Subject): string {

@@ -5,7 +5,10 @@ import { session } from "@/auth/session";
 import { text } from "@/lib/search";
 
 export const Route = createFileRoute("/sign-in")({
-  validateSearch: (raw: Record<string, unknown>) => ({ redirect: text(raw, "redirect"), error: text(raw, "error") }),
+  validateSearch: (raw: Record<string, unknown>): { redirect?: string | undefined; error?: string | undefined } => ({
+    redirect: text(raw, "redirect"),
+    error: text(raw, "error"),
+  }),
   beforeLoad: async ({ search }) => {
     await session.start();
     // Also when another tab has signed in meanwhile: then this one goes on where it was.

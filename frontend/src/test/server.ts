@@ -86,6 +86,7 @@ export const roles: Roles = {
   items: [
     { kind: "ip_list", about: "", scoped: true, read: "viewer", create: "editor", update: "editor", delete: "editor" },
     { kind: "change_set", about: "", scoped: true, read: "viewer", create: "editor", update: "editor", delete: "editor" },
+    { kind: "mode_override", about: "", scoped: true, read: "viewer", create: null, update: "operator", delete: "operator" },
     { kind: "user", about: "", scoped: false, read: "admin", create: "admin", update: "admin", delete: "admin" },
   ],
 };

@@ -2045,6 +2045,20 @@ export type Reject = {
 };
 
 /**
+ * What sealing anew did.
+ */
+export type Resealed = {
+    /**
+     * As it is now. An old key with nothing under it can be taken out of the settings.
+     */
+    items: Array<SealingKey>;
+    /**
+     * How many secrets are sealed under the newest key that were not.
+     */
+    resealed: number;
+};
+
+/**
  * A revision as the API shows it.
  */
 export type RevisionInfo = {
@@ -2408,6 +2422,17 @@ export type SignIn = {
 };
 
 /**
+ * How people can sign in.
+ */
+export type SignInMethods = {
+    /**
+     * By e-mail address and password.
+     */
+    password: boolean;
+    sso?: SsoMethod | null;
+};
+
+/**
  * What signing out takes.
  */
 export type SignOut = {
@@ -2433,6 +2458,30 @@ export type SignedIn = {
     token_type: string;
     user: User;
 };
+
+/**
+ * Where a person comes from.
+ */
+export type Source = 'local' | 'sso';
+
+/**
+ * Single sign-on.
+ */
+export type SsoMethod = {
+    /**
+     * Where a browser goes to begin; `return_to` beside it says where it ends.
+     */
+    begin: string;
+    /**
+     * The provider's name, for people.
+     */
+    name: string;
+};
+
+/**
+ * The `sub` by which a provider knows a person: never another's, as an e-mail address may be one day. Exactly as it is said.
+ */
+export type SsoSubject = string;
 
 /**
  * Where everything is.
@@ -2716,13 +2765,17 @@ export type User = {
     email: Email;
     id: string;
     /**
-     * Whether there is a password: one who was invited and has not chosen one yet cannot sign in.
+     * Whether the person can sign in: one who was invited and has not chosen a password yet cannot.
      */
     ready: boolean;
     /**
      * What the person may do, all of it together.
      */
     roles: Array<RoleBinding>;
+    /**
+     * How the person comes.
+     */
+    source?: Source;
     title: Title;
     /**
      * Whether a code is asked for at sign-in.
@@ -2744,13 +2797,17 @@ export type UserPage = {
         email: Email;
         id: string;
         /**
-         * Whether there is a password: one who was invited and has not chosen one yet cannot sign in.
+         * Whether the person can sign in: one who was invited and has not chosen a password yet cannot.
          */
         ready: boolean;
         /**
          * What the person may do, all of it together.
          */
         roles: Array<RoleBinding>;
+        /**
+         * How the person comes.
+         */
+        source?: Source;
         title: Title;
         /**
          * Whether a code is asked for at sign-in.
@@ -2774,6 +2831,7 @@ export type UserPage = {
 export type UserPatch = {
     disabled?: boolean | null;
     roles?: Array<RoleBinding> | null;
+    sso_subject?: SsoSubject | null;
     title?: Title | null;
 };
 
@@ -3500,6 +3558,51 @@ export type GetMeResponses = {
 
 export type GetMeResponse = GetMeResponses[keyof GetMeResponses];
 
+export type GetSignInMethodsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/methods';
+};
+
+export type GetSignInMethodsErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type GetSignInMethodsError = GetSignInMethodsErrors[keyof GetSignInMethodsErrors];
+
+export type GetSignInMethodsResponses = {
+    /**
+     * What there is.
+     */
+    200: SignInMethods;
+};
+
+export type GetSignInMethodsResponse = GetSignInMethodsResponses[keyof GetSignInMethodsResponses];
+
 export type ChangePasswordData = {
     body: PasswordChange;
     path?: never;
@@ -4144,6 +4247,100 @@ export type SignOutResponses = {
 };
 
 export type SignOutResponse = SignOutResponses[keyof SignOutResponses];
+
+export type BeginSsoData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * A path of the panel, where the person goes afterwards.
+         */
+        return_to?: string;
+    };
+    url: '/api/v1/auth/sso';
+};
+
+export type BeginSsoErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type BeginSsoError = BeginSsoErrors[keyof BeginSsoErrors];
+
+export type FinishSsoData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * By which the provider says who it is.
+         */
+        code?: string;
+        /**
+         * What this browser was sent with.
+         */
+        state?: string;
+        /**
+         * The provider (RFC 9207).
+         */
+        iss?: string;
+        /**
+         * Why the provider sent nobody.
+         */
+        error?: string;
+    };
+    url: '/api/v1/auth/sso/callback';
+};
+
+export type FinishSsoErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type FinishSsoError = FinishSsoErrors[keyof FinishSsoErrors];
 
 export type BeginTotpData = {
     body: TotpBegin;
@@ -6933,8 +7130,10 @@ export type ResealSecretsResponses = {
     /**
      * What was done, and how it is now.
      */
-    200: unknown;
+    200: Resealed;
 };
+
+export type ResealSecretsResponse = ResealSecretsResponses[keyof ResealSecretsResponses];
 
 export type GetOpenapiData = {
     body?: never;
