@@ -22,13 +22,15 @@ fn editor(number: u128) -> Caller {
 async fn street(options: PgConnectOptions) -> House {
     let pool = sqlx::PgPool::connect_with(options.clone()).await.unwrap();
     for number in 1..=4u128 {
-        sqlx::query("insert into users (id, email, title, roles, disabled, epoch, totp_step, created_at, updated_at)
-                      values ($1, $2, '', '[]', false, 0, 0, now(), now())")
-            .bind(Uuid::from_u128(number))
-            .bind(format!("p{number}@example.com"))
-            .execute(&pool)
-            .await
-            .unwrap();
+        sqlx::query(
+            "insert into users (id, email, title, roles, disabled, epoch, totp_step, created_at, updated_at)
+                      values ($1, $2, '', '[]', false, 0, 0, now(), now())",
+        )
+        .bind(Uuid::from_u128(number))
+        .bind(format!("p{number}@example.com"))
+        .execute(&pool)
+        .await
+        .unwrap();
     }
     pool.close().await;
     let house = House::new(options).await;
