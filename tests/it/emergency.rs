@@ -9,7 +9,7 @@ use crate::stack::{Stack, eventually, kill};
 use crate::wire::{SQLI, get};
 
 async fn put(stack: &Stack, mode: &str, seconds: i64) -> Value {
-    let until = (time::OffsetDateTime::now_utc() + time::Duration::seconds(seconds)).format(&Rfc3339).expect("a time");
+    let until = (guard_proxy::telemetry::clock::system()() + time::Duration::seconds(seconds)).format(&Rfc3339).expect("a time");
     let body = json!({ "mode": mode, "until": until, "reason": "a test" });
     stack.call("PUT", "/api/v1/vhosts/a/mode-override", &[], Some(&body)).await.expect(200).body
 }
