@@ -5,9 +5,9 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { refusedPlan } from "@/change/errors";
+import { FormConflict } from "@/change/FormConflict";
 import { SaveBar } from "@/change/SaveBar";
 import { useSaving } from "@/change/use-saving";
-import { ConflictModal } from "@/components/ConflictModal";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { UnsavedGuard } from "@/components/UnsavedGuard";
 import { applyProblem } from "@/lib/apply-problem";
@@ -48,18 +48,14 @@ export function ListSettings({ list, onSaved }: { list: IpListRepresentation; on
           <SaveBar dirty={form.isDirty()} busy={saving.busy} disabledReason={may.disabledReason} onReset={() => form.reset()} />
         </Stack>
         {theirs && (
-          <ConflictModal
+          <FormConflict
             what={`IP list ${list.name}`}
-            base={valuesOf(base)}
-            mine={form.getValues()}
-            theirs={valuesOf(theirs)}
+            form={form}
+            base={base}
+            theirs={theirs}
+            valuesOf={valuesOf}
             onClose={() => setTheirs(undefined)}
-            onResolve={(value) => {
-              setBase(theirs);
-              form.setInitialValues(valuesOf(theirs));
-              form.setValues(value as ListValues);
-              setTheirs(undefined);
-            }}
+            onResolved={setBase}
           />
         )}
       </form>

@@ -6,10 +6,10 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { refusedPlan } from "@/change/errors";
+import { FormConflict } from "@/change/FormConflict";
 import { SaveBar } from "@/change/SaveBar";
 import { useSaving } from "@/change/use-saving";
 import { ActionButton } from "@/components/ActionButton";
-import { ConflictModal } from "@/components/ConflictModal";
 import { EmptyState } from "@/components/EmptyState";
 import { PageHeader } from "@/components/PageHeader";
 import { ProblemAlert } from "@/components/ProblemAlert";
@@ -137,18 +137,14 @@ function ExclusionForm({ policy, all, exclusion, given }: FormProps) {
           </SaveBar>
         </Stack>
         {theirs && base && (
-          <ConflictModal
+          <FormConflict
             what={`Exclusion ${base.id}`}
-            base={valuesOf(base)}
-            mine={form.getValues()}
-            theirs={valuesOf(theirs)}
+            form={form}
+            base={base}
+            theirs={theirs}
+            valuesOf={valuesOf}
             onClose={() => setTheirs(undefined)}
-            onResolve={(value) => {
-              setBase(theirs);
-              form.setInitialValues(valuesOf(theirs));
-              form.setValues(value as ExclusionValues);
-              setTheirs(undefined);
-            }}
+            onResolved={setBase}
           />
         )}
       </form>

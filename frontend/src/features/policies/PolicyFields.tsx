@@ -1,6 +1,7 @@
 import type { Mode } from "@guard-proxy/client";
-import { Fieldset, NumberInput, SimpleGrid, Stack, TagsInput, Text, Textarea, TextInput } from "@mantine/core";
+import { Fieldset, NumberInput, SimpleGrid, Stack, TagsInput, Text } from "@mantine/core";
 import type { UseFormReturnType } from "@mantine/form";
+import { NameFields } from "@/components/NameFields";
 import { ModeField } from "./ModeField";
 import { ParanoiaField } from "./ParanoiaField";
 import { CONTENT_TYPES, METHODS, type PolicyValues } from "./policy";
@@ -15,20 +16,7 @@ export function PolicyFields({ form, named, disabled }: Props) {
     <Stack gap="lg">
       <Fieldset legend="Policy" disabled={disabled}>
         <Stack gap="sm">
-          {!named && (
-            <TextInput
-              label="Name"
-              description="How it is referred to, everywhere; it never changes. Letters a to z, digits and hyphens."
-              required
-              maxLength={63}
-              autoComplete="off"
-              spellCheck={false}
-              maw={420}
-              {...form.getInputProps("name")}
-            />
-          )}
-          <TextInput label="Title" maxLength={200} maw={420} {...form.getInputProps("title")} />
-          <Textarea label="Description" autosize minRows={2} maxRows={10} maxLength={4000} {...form.getInputProps("description")} />
+          <NameFields form={form} named={named} />
         </Stack>
       </Fieldset>
       <Fieldset legend="Treatment" disabled={disabled}>

@@ -7,11 +7,11 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { inResource, refusedPlan, shownBeside } from "@/change/errors";
+import { FormConflict } from "@/change/FormConflict";
 import { look } from "@/change/look";
 import { SaveBar } from "@/change/SaveBar";
 import { useSaving } from "@/change/use-saving";
 import { ActionButton } from "@/components/ActionButton";
-import { ConflictModal } from "@/components/ConflictModal";
 import type { Mark } from "@/components/code/marks";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { SecLangEditor } from "@/components/SecLangEditor";
@@ -155,18 +155,14 @@ export function RuleForm({ policy, all, rule }: Props) {
           </SaveBar>
         </Stack>
         {theirs && base && (
-          <ConflictModal
+          <FormConflict
             what={`Rule ${base.id}`}
-            base={valuesOf(base)}
-            mine={form.getValues()}
-            theirs={valuesOf(theirs)}
+            form={form}
+            base={base}
+            theirs={theirs}
+            valuesOf={valuesOf}
             onClose={() => setTheirs(undefined)}
-            onResolve={(value) => {
-              setBase(theirs);
-              form.setInitialValues(valuesOf(theirs));
-              form.setValues(value as RuleValues);
-              setTheirs(undefined);
-            }}
+            onResolved={setBase}
           />
         )}
       </form>

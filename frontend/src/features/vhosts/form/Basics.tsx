@@ -1,6 +1,7 @@
-import { ActionIcon, Button, Fieldset, Group, Stack, Switch, TagsInput, Text, Textarea, TextInput } from "@mantine/core";
+import { ActionIcon, Button, Fieldset, Group, Stack, Switch, TagsInput, Text, TextInput } from "@mantine/core";
 import type { UseFormReturnType } from "@mantine/form";
 import { IconTrash } from "@tabler/icons-react";
+import { NameFields } from "@/components/NameFields";
 import { PROTECTED } from "../words";
 import type { VhostValues } from "./values";
 
@@ -10,20 +11,7 @@ export function Basics({ form, disabled, named }: FieldsProps & { named: boolean
   return (
     <Fieldset legend="Vhost" disabled={disabled}>
       <Stack gap="sm">
-        {!named && (
-          <TextInput
-            label="Name"
-            description="How it is referred to, everywhere; it never changes. Letters a to z, digits and hyphens."
-            required
-            maxLength={63}
-            autoComplete="off"
-            spellCheck={false}
-            maw={420}
-            {...form.getInputProps("name")}
-          />
-        )}
-        <TextInput label="Title" maxLength={200} maw={420} {...form.getInputProps("title")} />
-        <Textarea label="Description" autosize minRows={2} maxRows={8} maxLength={4000} {...form.getInputProps("description")} />
+        <NameFields form={form} named={named} />
         <TagsInput
           label="Hostnames"
           description="As clients ask for them, or *.example.com for one label in front. Several at once: separated by commas or spaces."
