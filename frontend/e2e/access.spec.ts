@@ -88,7 +88,8 @@ test("somebody is invited by a link that is shown once, and signs in by it; disa
 
   await page.reload();
   await page.getByRole("link", { name: "grace@example.com" }).click();
-  await expect(page.getByText("can sign in")).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "grace@example.com" })).toBeVisible();
+  await expect(page.getByRole("definition").filter({ hasText: "can sign in" })).toBeVisible();
   await axe(page);
   await page.getByRole("button", { name: "Disable" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Disable" }).click();

@@ -145,20 +145,20 @@ test("policies are searched, filtered and copied; what is used is not deleted", 
 });
 
 test("two who save the same see both versions", async ({ page, api, signedIn }) => {
-  await unwrap(putPolicy({ client: api, path: { policy: "contested" }, body: { title: "First" }, headers: { "If-None-Match": "*" } }));
+  await unwrap(putPolicy({ client: api, path: { policy: "disputed" }, body: { title: "First" }, headers: { "If-None-Match": "*" } }));
   await signedIn(page);
-  await page.goto("/policies/contested");
+  await page.goto("/policies/disputed");
   await page.getByRole("textbox", { name: "Title" }).fill("Mine");
   const body = { title: "Theirs", description: "Also theirs" };
-  await unwrap(putPolicy({ client: api, path: { policy: "contested" }, body, headers: { "If-Match": "*" } }));
+  await unwrap(putPolicy({ client: api, path: { policy: "disputed" }, body, headers: { "If-Match": "*" } }));
   await expect(page.getByText("Somebody else saved this policy meanwhile")).toBeVisible();
   await page.getByRole("button", { name: "Save" }).click();
-  const conflict = page.getByRole("dialog", { name: "Policy contested was changed meanwhile" });
+  const conflict = page.getByRole("dialog", { name: "Policy disputed was changed meanwhile" });
   await conflict.getByRole("radio", { name: "/title: mine" }).click();
   await conflict.getByRole("button", { name: "Go on with this" }).click();
   await page.getByRole("button", { name: "Save" }).click();
   await applyPlan(page);
-  expect(await unwrap(getPolicy({ client: api, path: { policy: "contested" } }))).toMatchObject({
+  expect(await unwrap(getPolicy({ client: api, path: { policy: "disputed" } }))).toMatchObject({
     title: "Mine",
     description: "Also theirs",
   });

@@ -514,6 +514,34 @@ async fn an_emergency_mode_is_brought_at_once_and_ends_by_itself() {
 }
 
 #[tokio::test]
+async fn an_emergency_mode_begins_and_ends_while_the_head_is_refused() {
+    let (journal, engines) = (Remembered::new(1), Obedient::new());
+    let running = Running::start(&journal, &engines);
+    until("the first", || journal.story() == ["1 live"]).await;
+    engines.then(refusal());
+    journal.write(2);
+    until("refused", || journal.story() == ["1 live", "2 refused"]).await;
+    let now = *journal.now.lock().unwrap();
+    let vhost = journal.head.borrow().vhosts.values().next().unwrap().clone();
+    let one = ModeOverride {
+        vhost: vhost.spec.name.clone(),
+        vhost_id: vhost.id,
+        mode: Mode::Off,
+        until: now + time::Duration::hours(1),
+        reason: "night".into(),
+        author: "me".into(),
+        created_at: now,
+    };
+    journal.overrides.send_modify(|all| _ = Arc::make_mut(all).insert(one.vhost.clone(), one));
+    until("in force on what is live", || engines.applied() == ["1<-?", "2<-1", "1<-1"]).await;
+    *journal.now.lock().unwrap() = now + time::Duration::hours(1);
+    until("over", || engines.applied() == ["1<-?", "2<-1", "1<-1", "1<-1"]).await;
+    a_while().await;
+    assert_eq!((engines.applied().len(), journal.story().len()), (4, 2), "and nothing was decided about any revision");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn drift_is_healed_without_a_deployment() {
     let (journal, engines) = (Remembered::new(1), Obedient::new());
     let running = Running::start(&journal, &engines);

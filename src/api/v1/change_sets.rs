@@ -367,9 +367,10 @@ async fn reject(
     answer(StatusCode::OK, &state.service.reject(&asker, id, &body.reason).await?)
 }
 
-/// What a write answers that waits for somebody else: the change set that it became.
+/// What a write answers that waits for somebody else: the change set that it became. Without its ETag: at an object's path it would be taken
+/// for the object's.
 pub fn awaiting(change_set: &ChangeSet) -> Response {
-    match answer(StatusCode::ACCEPTED, change_set) {
+    match json(StatusCode::ACCEPTED, change_set) {
         Ok(response) => located(response, change_set),
         Err(problem) => problem.into_response(),
     }

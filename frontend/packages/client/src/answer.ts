@@ -1,4 +1,3 @@
-/** What the generated functions answer. */
 export type Answer = { data?: unknown; error?: unknown; response?: Response };
 /** A generated function, what it takes, and what it answers when all is well. */
 export type Operation = (options: never) => PromiseLike<Answer>;

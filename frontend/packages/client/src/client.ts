@@ -21,9 +21,8 @@ export function createGuardProxy(options: GuardProxyOptions = {}): Client {
   return client;
 }
 
-// `fetch`, once more with another token where the first is refused.
+// `fetch`, once more with another token where the first is refused; requests that are refused together ask for one together.
 function renewing({ getToken, fetch }: GuardProxyOptions): typeof globalThis.fetch {
-  // Requests that are refused together ask together.
   const asked = new Map<string, Promise<string | undefined>>();
   return async (input, init) => {
     const send = fetch ?? globalThis.fetch;

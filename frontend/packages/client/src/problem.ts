@@ -4,13 +4,12 @@ import type { Problem as ProblemBody, ProblemCode } from "./generated/index.js";
 const Base = Error as unknown as new (message: string) => Error & Omit<ProblemBody, "current">;
 type Fields = Record<string, unknown>;
 
-/** What the server said no with (RFC 9457). Programs look at `code` and `errors[].code`; texts are for people and may change. */
+/** What the server said no with (RFC 9457). Programs look at `code` and `errors[].code`; texts are for people. `retryAfter` is in seconds. */
 export class Problem<Current extends object = Fields> extends Base {
   /** `precondition_failed`, `already_exists`: the representation as it is now. */
   declare readonly current?: Current | null;
   /** By which the server's log has it. */
   readonly requestId: string;
-  /** Seconds, where the server named them. */
   readonly retryAfter?: number;
 
   constructor(body: ProblemBody, headers = new Headers()) {

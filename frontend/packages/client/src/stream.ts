@@ -11,6 +11,7 @@ interface Topics {
   status: EngineStatus;
   proofs: Proof;
   change_sets: ChangeSet;
+  approvals: ChangeSet;
   reset: Record<string, never>;
 }
 export type Topic = Exclude<keyof Topics, "reset">;

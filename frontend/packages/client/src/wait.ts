@@ -1,6 +1,6 @@
 import { call, type DataOf, type Operation, paginate, type Taken, unwrap } from "./answer.js";
 import type { Client } from "./generated/client/index.js";
-import { getStatus, listRevisions } from "./generated/index.js";
+import { type ChangeSet, getStatus, listRevisions } from "./generated/index.js";
 import { isProblem, type Problem } from "./problem.js";
 import { sleep } from "./stream.js";
 
@@ -9,9 +9,10 @@ export type Verdict =
   | { outcome: "live"; revision: number; liveRevision: number }
   | { outcome: "refused"; revision?: number | null; deployment?: string | null; problem?: Problem }
   | { outcome: "timeout"; revision: number };
-export type Waited<O extends Operation> = Verdict & { data?: DataOf<O> };
-/** Seconds, 30 where absent. */
-export type WaitOptions = { timeout?: number; signal?: AbortSignal };
+type Made<D> = [Exclude<D, ChangeSet>] extends [never] ? D : Exclude<D, ChangeSet>;
+/** `waiting`: nothing was committed, a protected vhost wants somebody else's yes first. */
+export type Waited<O extends Operation> = (Verdict | { outcome: "waiting"; changeSet: ChangeSet }) & { data?: Made<DataOf<O>> };
+export type WaitOptions = { timeout?: number; signal?: AbortSignal }; // in seconds, 30 where absent
 
 /** Writes, and follows that until it is live and proven, refused, or the time is over. Other problems are thrown. */
 export async function waitLive<O extends Operation>(write: O, options: Taken<O>, wait: WaitOptions = {}): Promise<Waited<O>> {
@@ -21,8 +22,9 @@ export async function waitLive<O extends Operation>(write: O, options: Taken<O>,
   const answer = call(write, { signal, ...(options as object) } as Taken<O>, { wait: "live", wait_timeout_s });
   const { error, response } = await answer;
   if (isProblem(error, "refused")) return { outcome: "refused", revision: error.revision, deployment: error.deployment, problem: error };
-  const data = (await unwrap(answer)) as DataOf<O>;
+  const data = (await unwrap(answer)) as Made<DataOf<O>>;
   const [revision, liveRevision] = ["Guard-Proxy-Revision", "Guard-Proxy-Live-Revision"].map((name) => Number(response?.headers.get(name)));
+  if (!revision && (data as ChangeSet)?.approval) return { outcome: "waiting", changeSet: data as ChangeSet };
   if (!revision) throw new Error("this made no revision: it was staged");
   if (liveRevision) return { outcome: "live", revision, liveRevision, data };
   const left = { timeout: (deadline - Date.now()) / 1000, signal };

@@ -58,7 +58,7 @@ describe("If-Match", () => {
 
   it("lets what was read be changed, again and again", async () => {
     await unwrap(getPolicy({ client, path }));
-    for (const title of ["a", "b"]) expect((await unwrap(patchPolicy({ client, path, body: { title } }))).title).toBe(title);
+    for (const title of ["a", "b"]) expect(await unwrap(patchPolicy({ client, path, body: { title } }))).toMatchObject({ title });
     for await (const { name } of paginate(listPolicies, { client: somebodyElse })) {
       if (name === "mine") await unwrap(patchPolicy({ client: somebodyElse, path, body: { title: "by somebody else" } }));
     }
