@@ -14,7 +14,15 @@ type Props<T, V extends Record<string, unknown>> = {
 };
 
 /** Both versions of what a form edits; what is chosen is in the form, and saved like any other edit. */
-export function FormConflict<T, V extends Record<string, unknown>>({ what, form, base, theirs, valuesOf, onClose, onResolved }: Props<T, V>) {
+export function FormConflict<T, V extends Record<string, unknown>>({
+  what,
+  form,
+  base,
+  theirs,
+  valuesOf,
+  onClose,
+  onResolved,
+}: Props<T, V>) {
   return (
     <ConflictModal
       what={what}
