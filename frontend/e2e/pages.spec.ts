@@ -2,6 +2,9 @@ import { makeSample } from "./harness/sample.ts";
 import { expect, test } from "./harness/test.ts";
 import { PAGES } from "./pages.ts";
 
+// Each page stands for itself; a worker makes the sample once.
+test.describe.configure({ mode: "parallel" });
+
 test.beforeAll(async ({ api }) => {
   await makeSample(api);
 });
