@@ -12,7 +12,7 @@ use crate::api::representation::json;
 use crate::api::state::ApiState;
 use crate::api::v1::change_sets::detached;
 use crate::api::write;
-use crate::domain::{ModeOverride, Name, NewModeOverride};
+use crate::domain::{Error, ModeOverride, Name, NewModeOverride};
 
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(get, put, delete))
@@ -25,7 +25,8 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     params(("vhost" = Name, Path)),
     responses((status = 200, description = "The emergency mode.", body = ModeOverride)))]
 async fn get(State(state): State<ApiState>, asker: Asker, Path(vhost): Path<String>, _: Query<NoParams>) -> Result<Response, Problem> {
-    json(StatusCode::OK, &state.service.mode_override(&asker, &write::name(&vhost)?)?)
+    let name = Name::parse(&vhost).map_err(|_| Error::NotFound { kind: "vhost", name: vhost })?;
+    json(StatusCode::OK, &state.service.mode_override(&asker, &name)?)
 }
 
 /// Put a vhost into an emergency mode
