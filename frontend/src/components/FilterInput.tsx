@@ -1,6 +1,6 @@
 import { CloseButton, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { useEffect, useState } from "react";
+import { fromLocal, toLocal } from "@/lib/local-time";
+import { useTyped } from "./use-typed";
 
 type Props = {
   label: string;
@@ -12,14 +12,7 @@ type Props = {
 
 /** One filter of a list, told on when typing pauses. */
 export function FilterInput({ label, placeholder, value = "", onChange, width = 190 }: Props) {
-  const [text, setText] = useState(value);
-  const tell = useDebouncedCallback((next: string) => onChange(next.trim() || undefined), 300);
-  // The address may change by itself: back, or a link.
-  useEffect(() => setText(value), [value]);
-  const set = (next: string) => {
-    setText(next);
-    tell(next);
-  };
+  const [text, set] = useTyped(value, (next) => onChange(next.trim() || undefined), 300);
   return (
     <TextInput
       label={label}
@@ -42,20 +35,9 @@ export function MomentInput({ label, value, onChange }: Pick<Props, "label" | "v
       type="datetime-local"
       label={label}
       value={toLocal(value)}
-      onChange={(event) => onChange(toUtc(event.currentTarget.value))}
+      onChange={(event) => onChange(fromLocal(event.currentTarget.value) ?? undefined)}
       w={190}
       size="xs"
     />
   );
-}
-
-export function toLocal(moment: string | undefined | null): string {
-  const date = new Date(moment ?? Number.NaN);
-  if (Number.isNaN(date.getTime())) return "";
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
-
-export function toUtc(local: string): string | undefined {
-  const date = new Date(local);
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }

@@ -1,7 +1,6 @@
 import { CloseButton, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import { useTyped } from "./use-typed";
 
 type Props = {
   value: string | undefined;
@@ -12,14 +11,7 @@ type Props = {
 
 /** A page's search: `/` brings the keyboard here. Told on when typing pauses. */
 export function SearchInput({ value = "", onChange, label, placeholder }: Props) {
-  const [text, setText] = useState(value);
-  const tell = useDebouncedCallback((next: string) => onChange(next || undefined), 250);
-  // The address may change by itself: back, or a link.
-  useEffect(() => setText(value), [value]);
-  const set = (next: string) => {
-    setText(next);
-    tell(next);
-  };
+  const [text, set] = useTyped(value, (next) => onChange(next || undefined), 250);
   return (
     <TextInput
       type="search"

@@ -1,13 +1,11 @@
-/** Between the API's moments and what `datetime-local` has: this browser's time, without a zone. */
+/** Between the API's moments and what `datetime-local` has: this browser's time, without a zone. What is no moment is nothing. */
 export function toLocal(at: string | null | undefined): string {
-  if (!at) return "";
-  const date = new Date(at);
-  const pad = (n: number) => String(n).padStart(2, "0");
-  const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
-  return `${day}T${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  const date = new Date(at || Number.NaN);
+  if (Number.isNaN(date.getTime())) return "";
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 export function fromLocal(text: string): string | null {
-  const at = text ? new Date(text).getTime() : Number.NaN;
-  return Number.isNaN(at) ? null : new Date(at).toISOString();
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }

@@ -4,10 +4,10 @@ import { IconPlus, IconTrash } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { rolesQuery } from "@/auth/use-me";
-import { toUtc } from "@/components/FilterInput";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { asProblem, call } from "@/lib/api";
 import { keys } from "@/lib/keys";
+import { fromLocal } from "@/lib/local-time";
 import { errorsAt, fromBindings, fromPermits, newBinding, newPermit, type PermitForm, scopeFault } from "./bindings";
 import { Once } from "./Once";
 import { RolesEditor } from "./RolesEditor";
@@ -68,10 +68,10 @@ function Form({ onCreated, onClose }: { onCreated: (created: CreatedToken) => vo
 
   const expires = () => {
     if (life === "never") return null;
-    if (life === "at") return toUtc(at) ?? null;
+    if (life === "at") return fromLocal(at);
     return new Date(Date.now() + Number(life) * DAY_MS).toISOString();
   };
-  const lacking = life === "at" && !toUtc(at) ? "Name the moment." : undefined;
+  const lacking = life === "at" && !fromLocal(at) ? "Name the moment." : undefined;
 
   const create = async () => {
     setTried(true);
