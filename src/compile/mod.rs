@@ -116,7 +116,7 @@ pub fn compile(snapshot: &Snapshot, _node: &NodeSettings, now: OffsetDateTime) -
         let Some(mut places) = places::places(vhost, &treatments, strict.ruleset(vhost, &treatments, &mut rulesets).as_deref()) else {
             continue;
         };
-        let emergency = snapshot.overrides.get(name).filter(|one| one.vhost_id == versioned.id && one.until > now);
+        let emergency = snapshot.overrides.get(name).filter(|one| one.in_force(versioned.id, now));
         if let Some(emergency) = emergency {
             expiry.see(Some(emergency.until));
             places.iter_mut().for_each(|place| place.treatment.mode = emergency.mode);

@@ -60,5 +60,12 @@ pub struct ModeOverride {
     pub created_at: OffsetDateTime,
 }
 
+impl ModeOverride {
+    /// Whether the vhost with this id is in it now.
+    pub fn in_force(&self, vhost: Uuid, now: OffsetDateTime) -> bool {
+        self.vhost_id == vhost && self.until > now
+    }
+}
+
 /// By vhost, also those whose time is over.
 pub type ModeOverrides = BTreeMap<Name, ModeOverride>;

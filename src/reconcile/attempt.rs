@@ -11,7 +11,7 @@ use super::build::{Built, Failure, build};
 use super::record::{Quiet, Recorder};
 use super::seams::{Engines, Journal};
 use super::{Live, Reconciler, with};
-use crate::dataplane::{Outcome, Progress as _};
+use crate::dataplane::{Outcome, Progress as _, Report};
 use crate::domain::deployment::{Deployment, DeploymentState};
 use crate::domain::error::Result;
 use crate::domain::{ModeOverrides, Revision, Snapshot};
@@ -85,23 +85,31 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
         }
     }
 
-    /// What is live, with the emergency modes of now. No deployment: nothing was decided about any revision.
+    /// A revision brought again, with these emergency modes. No deployment: nothing is decided about it. None where it cannot be built.
+    async fn bring_again(&mut self, revision: Revision, overrides: &Arc<ModeOverrides>) -> Result<Option<(Arc<Bundle>, Report)>> {
+        let snapshot = with(&self.journal.snapshot_at(revision).await?, overrides);
+        let previous = self.live.as_ref().map(|live| live.bundle.clone());
+        let built = build(&snapshot, self.engines.settings(), self.journal.now(), previous.clone()).await;
+        let Ok(bundle) = built.bundle else { return Ok(None) };
+        let report = self.engines.apply(&bundle, previous.as_ref(), &Quiet).await;
+        if matches!(report.outcome, Outcome::Live) {
+            let (bundle, overrides) = (bundle.clone(), Arc::clone(overrides));
+            self.live = Some(Live { revision, bundle, overrides, next_expiry: built.next_expiry });
+        }
+        Ok(Some((bundle, report)))
+    }
+
+    /// What is live, with the emergency modes of now.
     pub(super) async fn keep_up(&mut self, overrides: &Arc<ModeOverrides>) {
         self.kept_up = Some(Instant::now());
         let Some(revision) = self.live.as_ref().map(|live| live.revision).or(self.last_good) else { return };
-        let snapshot = match self.journal.snapshot_at(revision).await {
-            Ok(snapshot) => with(&snapshot, overrides),
+        let report = match self.bring_again(revision, overrides).await {
+            Ok(Some((_, report))) => report,
+            Ok(None) => return,
             Err(error) => return tracing::error!(%error, revision, "reconcile.emergency: what is live cannot be read"),
         };
-        let previous = self.live.as_ref().map(|live| live.bundle.clone());
-        let built = build(&snapshot, self.engines.settings(), self.journal.now(), previous.clone()).await;
-        let Ok(bundle) = built.bundle else { return };
-        let report = self.engines.apply(&bundle, previous.as_ref(), &Quiet).await;
         match report.outcome {
-            Outcome::Live => {
-                tracing::warn!(revision, "reconcile.emergency: what is live follows its emergency modes, the head does not");
-                self.live = Some(Live { revision, bundle, overrides: Arc::clone(overrides), next_expiry: built.next_expiry });
-            }
+            Outcome::Live => tracing::warn!(revision, "reconcile.emergency: what is live follows its emergency modes, the head does not"),
             Outcome::Refused { said, .. } | Outcome::Retry { said } => tracing::error!(revision, said, "reconcile.emergency: not yet"),
         }
         if let Err(error) = self.journal.save_proofs(report.proofs).await {
@@ -110,13 +118,10 @@ impl<J: Journal, E: Engines> Reconciler<J, E> {
     }
 
     async fn go_back(&mut self, revision: Revision) -> Result<()> {
-        let snapshot = with(&self.journal.snapshot_at(revision).await?, &self.journal.watch_mode_overrides().borrow());
-        let built = build(&snapshot, self.engines.settings(), self.journal.now(), None).await;
-        let Ok(bundle) = built.bundle else { return Ok(()) };
-        match self.engines.apply(&bundle, None, &Quiet).await.outcome {
-            Outcome::Live => {
-                self.live = Some(Live { revision, bundle, overrides: Arc::clone(&snapshot.overrides), next_expiry: built.next_expiry })
-            }
+        let overrides = self.journal.watch_mode_overrides().borrow().clone();
+        let Some((bundle, report)) = self.bring_again(revision, &overrides).await? else { return Ok(()) };
+        match report.outcome {
+            Outcome::Live => {}
             Outcome::Refused { said, .. } | Outcome::Retry { said } => {
                 tracing::error!(
                     revision,

@@ -55,6 +55,21 @@ impl Remembered {
         self.head.send_replace(Arc::new(snapshot(revision)));
     }
 
+    /// Has the vhost off until then.
+    fn emergency(&self, until: OffsetDateTime) {
+        let vhost = self.head.borrow().vhosts.values().next().unwrap().clone();
+        let one = ModeOverride {
+            vhost: vhost.spec.name.clone(),
+            vhost_id: vhost.id,
+            mode: Mode::Off,
+            until,
+            reason: "night".into(),
+            author: "me".into(),
+            created_at: *self.now.lock().unwrap(),
+        };
+        self.overrides.send_modify(|all| _ = Arc::make_mut(all).insert(one.vhost.clone(), one));
+    }
+
     /// `1 live`, in the order they were opened.
     fn story(&self) -> Vec<String> {
         self.deployments.lock().unwrap().iter().map(|d| format!("{} {}", d.revision, d.state.as_str())).collect()
@@ -490,17 +505,7 @@ async fn an_emergency_mode_is_brought_at_once_and_ends_by_itself() {
     let running = Running::start(&journal, &engines);
     until("the first", || journal.story() == ["1 live"]).await;
     let now = *journal.now.lock().unwrap();
-    let vhost = journal.head.borrow().vhosts.values().next().unwrap().clone();
-    let one = ModeOverride {
-        vhost: vhost.spec.name.clone(),
-        vhost_id: vhost.id,
-        mode: Mode::Off,
-        until: now + time::Duration::hours(1),
-        reason: "night".into(),
-        author: "me".into(),
-        created_at: now,
-    };
-    journal.overrides.send_modify(|all| _ = Arc::make_mut(all).insert(one.vhost.clone(), one));
+    journal.emergency(now + time::Duration::hours(1));
     until("in force", || journal.story() == ["1 live", "1 live"]).await;
     a_while().await;
     assert_eq!(journal.story().len(), 2, "it is brought once");
@@ -522,17 +527,7 @@ async fn an_emergency_mode_begins_and_ends_while_the_head_is_refused() {
     journal.write(2);
     until("refused", || journal.story() == ["1 live", "2 refused"]).await;
     let now = *journal.now.lock().unwrap();
-    let vhost = journal.head.borrow().vhosts.values().next().unwrap().clone();
-    let one = ModeOverride {
-        vhost: vhost.spec.name.clone(),
-        vhost_id: vhost.id,
-        mode: Mode::Off,
-        until: now + time::Duration::hours(1),
-        reason: "night".into(),
-        author: "me".into(),
-        created_at: now,
-    };
-    journal.overrides.send_modify(|all| _ = Arc::make_mut(all).insert(one.vhost.clone(), one));
+    journal.emergency(now + time::Duration::hours(1));
     until("in force on what is live", || engines.applied() == ["1<-?", "2<-1", "1<-1"]).await;
     *journal.now.lock().unwrap() = now + time::Duration::hours(1);
     until("over", || engines.applied() == ["1<-?", "2<-1", "1<-1", "1<-1"]).await;

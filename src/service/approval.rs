@@ -10,14 +10,14 @@ use std::sync::Arc;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::apply::{Change, Next};
+use super::apply::Change;
 use super::authorize::{Purpose, wildcard_over};
 use super::entries::micros;
 use super::merge::Staged;
 use super::object::Object;
 use super::view::{View, row};
-use super::write::{check_message, provisional};
-use super::writer::{Made, Work};
+use super::write::check_message;
+use super::writer::Work;
 use super::{Batched, Caller, CommittedSet, Service, plan, read};
 use crate::domain::audit::AuditEvent;
 use crate::domain::change_set::{Approval, ChangeSet, ChangeSetState, Decision};
@@ -29,7 +29,7 @@ use crate::store::NewChangeSet;
 /// The protected vhosts that changes touch, as they were or as they are to be: themselves, by a policy or IP list that they use, or by a
 /// hostname that their wildcard would get.
 pub fn touched(snapshot: &Snapshot, changes: &[Change]) -> BTreeSet<Name> {
-    let after = changes.iter().filter_map(|change| spec(change.after.as_ref()));
+    let after = changes.iter().filter_map(|change| Object::vhost(change.after.as_ref()));
     let mut guarded: Vec<&Vhost> = snapshot.protected().chain(after.filter(|vhost| vhost.protected)).collect();
     if guarded.is_empty() {
         return BTreeSet::new();
@@ -46,17 +46,10 @@ pub fn touched(snapshot: &Snapshot, changes: &[Change]) -> BTreeSet<Name> {
     guarded.into_iter().filter(is_touched).map(|vhost| vhost.name.clone()).collect()
 }
 
-fn spec(object: Option<&Object>) -> Option<&Vhost> {
-    match object {
-        Some(Object::Vhost(vhost)) => Some(&vhost.spec),
-        _ => None,
-    }
-}
-
 /// Hostnames that a vhost has on one side of a change only.
 fn moved(change: &Change) -> BTreeSet<Hostname> {
     let of = |object: &Option<Object>| -> BTreeSet<Hostname> {
-        spec(object.as_ref()).into_iter().flat_map(|vhost| vhost.hostnames.iter().cloned()).collect()
+        Object::vhost(object.as_ref()).into_iter().flat_map(|vhost| vhost.hostnames.iter().cloned()).collect()
     };
     of(&change.before).symmetric_difference(&of(&change.after)).cloned().collect()
 }
@@ -73,11 +66,7 @@ impl Service {
     ) -> Result<ChangeSet> {
         let (head, now) = (self.head(), micros(self.now()));
         let warrant = self.warrant(caller, if rollback_to.is_some() { Purpose::Rollback } else { Purpose::Edit });
-        let made = {
-            let fresh = provisional(&head);
-            warrant.make(work, &head, Next { revision: head.revision + 1, now, fresh: &fresh }).map_err(plan::unmade)?
-        };
-        let changes = if let Made::Changed(changes) = made { changes } else { Vec::new() };
+        let changes = warrant.try_on(work, &head, now).map_err(plan::unmade)?.into_changes();
         let protected = touched(&head, &changes);
         if protected.is_empty() {
             return Err(Error::Conflict("whether this wants approval was changed meanwhile; try again".to_owned()));
@@ -137,11 +126,7 @@ impl Service {
         let (head, work) = (self.head(), Work::Staged(view.staged.clone()));
         let warrant = self.warrant(caller, purpose(&view.change_set));
         let now = micros(self.now());
-        let made = {
-            let fresh = provisional(&head);
-            warrant.make(&work, &head, Next { revision: head.revision + 1, now, fresh: &fresh }).map_err(plan::unmade)?
-        };
-        let protected = if let Made::Changed(changes) = &made { touched(&head, changes) } else { BTreeSet::new() };
+        let protected = touched(&head, &warrant.try_on(&work, &head, now).map_err(plan::unmade)?.into_changes());
         let mut change_set = view.change_set.clone();
         change_set.state = ChangeSetState::AwaitingApproval;
         if let Some(approval) = &mut change_set.approval {
@@ -249,10 +234,8 @@ impl Service {
             return Err(Error::Conflict(format!("the change set is {}: there is nothing to decide", view.change_set.state.as_str())));
         }
         // Who decides could have written it, on the state that is there now.
-        let (head, now) = (self.head(), micros(self.now()));
-        let fresh = provisional(&head);
-        let next = Next { revision: head.revision + 1, now, fresh: &fresh };
-        self.warrant(caller, Purpose::Edit).make(&Work::Staged(view.staged.clone()), &head, next).map_err(plan::unmade)?;
+        let work = Work::Staged(view.staged.clone());
+        self.warrant(caller, Purpose::Edit).try_on(&work, &self.head(), micros(self.now())).map_err(plan::unmade)?;
         Ok(view)
     }
 
@@ -305,12 +288,17 @@ impl Service {
         self.save(change_set, &[], &[], false).await
     }
 
+    /// How it is told that something waits: as the caller may know it.
+    pub(super) fn awaiting(&self, caller: &Caller, change_set: ChangeSet) -> Error {
+        Error::AwaitingApproval(Box::new(self.change_set_for(caller, change_set)))
+    }
+
     /// Commits what waits and is approved as `twin`, in the place of an equal one.
     pub(super) async fn commit_twin(&self, caller: &Caller, twin: ChangeSet) -> Result<CommittedSet> {
         let _turn = self.inner.views.turn(twin.id).await;
         let view = self.view_of(caller, twin.id).await?;
         if view.change_set.state != ChangeSetState::Approved {
-            return Err(Error::AwaitingApproval(Box::new(view.change_set.clone())));
+            return Err(self.awaiting(caller, view.change_set.clone()));
         }
         self.commit_view(caller, &view, None, None).await
     }

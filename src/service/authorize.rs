@@ -8,9 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use super::apply::{Change, Next, Op, relative};
 use super::object::Object;
 use super::whole::Fault;
+use super::write::provisional;
 use super::writer::{Made, Unmade, Work};
 use super::{Caller, Service, needs};
 use crate::domain::error::{Error, FieldError, Result};
@@ -86,6 +89,12 @@ impl Warrant {
             self.changes(snapshot, changes).map_err(|faults| told(work, changes, faults))?;
         }
         Ok(made)
+    }
+
+    /// The same on a head, in the caller's task: what it would come to, with numbers that nothing keeps.
+    pub fn try_on(&self, work: &Work, head: &Snapshot, now: OffsetDateTime) -> Result<Made, Unmade> {
+        let fresh = provisional(head);
+        self.make(work, head, Next { revision: head.revision + 1, now, fresh: &fresh })
     }
 
     /// Whether what the work is about may be touched at all: before anything is said of it.
@@ -165,12 +174,9 @@ impl Warrant {
 
     /// A label that says somebody's scope is an administrator's to set: who could change it would let vhosts in or shut others out.
     fn labels(&self, change: &Change) -> Option<Error> {
-        let Some(Object::Vhost(after)) = &change.after else { return None };
-        let before = match &change.before {
-            Some(Object::Vhost(before)) => Some(&before.spec.labels),
-            _ => None,
-        };
-        let moved = |key: &LabelKey| before.and_then(|labels| labels.get(key)) != after.spec.labels.get(key);
+        let after = Object::vhost(change.after.as_ref())?;
+        let before = Object::vhost(change.before.as_ref());
+        let moved = |key: &LabelKey| before.and_then(|before| before.labels.get(key)) != after.labels.get(key);
         self.reserved.iter().any(moved).then_some(Error::Forbidden)
     }
 
@@ -182,9 +188,9 @@ impl Warrant {
         };
         let of = |object: &Option<Object>, users: &Users<'_>| -> bool {
             let on = |vhost: &Vhost| rights.iter().all(|(action, subject)| grant.on(*action, *subject, vhost));
-            match object {
-                Some(Object::Vhost(vhost)) => on(&vhost.spec),
-                _ => users.get(&(change.kind, &change.name)).into_iter().flatten().all(|vhost| on(vhost)),
+            match Object::vhost(object.as_ref()) {
+                Some(vhost) => on(vhost),
+                None => users.get(&(change.kind, &change.name)).into_iter().flatten().all(|vhost| on(vhost)),
             }
         };
         let allowed = rights.iter().all(|(action, subject)| grant.may(*action, *subject));
@@ -193,28 +199,25 @@ impl Warrant {
 
     /// A vhost may not begin to use what the caller does not see, nor take traffic that a vhost out of their reach gets.
     fn vhost(&self, grant: &Grant, snapshot: &Snapshot, after: &After<'_>, change: &Change) -> Option<Error> {
-        let Some(Object::Vhost(now)) = &change.after else { return None };
-        let old = match &change.before {
-            Some(Object::Vhost(old)) => Some(&old.spec),
-            _ => None,
-        };
+        let now = Object::vhost(change.after.as_ref())?;
+        let old = Object::vhost(change.before.as_ref());
         let mut errors = Vec::new();
         let known: BTreeSet<&Name> = old.into_iter().flat_map(|old| old.policies().map(|(_, name)| name)).collect();
-        for (pointer, name) in now.spec.policies().filter(|(_, name)| !known.contains(name)) {
+        for (pointer, name) in now.policies().filter(|(_, name)| !known.contains(name)) {
             if snapshot.policies.contains_key(name) && !sees(grant, snapshot, Kind::Policy, name) {
                 errors.push(FieldError::new(pointer, "not_found", format!("there is no policy `{name}`")));
             }
         }
         let known: BTreeSet<&Name> = old.into_iter().flat_map(|old| old.access.references().map(|(_, name)| name)).collect();
-        for (pointer, name) in now.spec.access.references().filter(|(_, name)| !known.contains(name)) {
+        for (pointer, name) in now.access.references().filter(|(_, name)| !known.contains(name)) {
             if snapshot.ip_lists.contains_key(name) && !sees(grant, snapshot, Kind::IpList, name) {
                 errors.push(FieldError::new(pointer, "not_found", format!("there is no IP list `{name}`")));
             }
         }
         let had: BTreeSet<&Hostname> = old.into_iter().flat_map(|old| &old.hostnames).collect();
-        for (index, hostname) in now.spec.hostnames.iter().enumerate().filter(|(_, hostname)| !had.contains(hostname)) {
+        for (index, hostname) in now.hostnames.iter().enumerate().filter(|(_, hostname)| !had.contains(hostname)) {
             let caught = wildcard_over(hostname).and_then(|wildcard| after.owner(&wildcard));
-            if caught.is_some_and(|owner| owner.name != now.spec.name && !self.something(grant, Kind::Vhost, owner)) {
+            if caught.is_some_and(|owner| owner.name != now.name && !self.something(grant, Kind::Vhost, owner)) {
                 errors.push(FieldError::new(format!("/hostnames/{index}"), "taken", taken(&format!("`{hostname}`"))));
             }
         }
@@ -322,11 +325,8 @@ struct After<'a> {
 
 impl<'a> After<'a> {
     fn new(snapshot: &'a Snapshot, changes: &'a [Change]) -> Self {
-        let vhost = |change: &'a Change| match &change.after {
-            Some(Object::Vhost(vhost)) => Some(&vhost.spec),
-            _ => None,
-        };
-        let changed = changes.iter().filter(|change| change.kind == Kind::Vhost).map(|change| (&change.name, vhost(change)));
+        let vhosts = changes.iter().filter(|change| change.kind == Kind::Vhost);
+        let changed = vhosts.map(|change| (&change.name, Object::vhost(change.after.as_ref())));
         Self { snapshot, changed: changed.collect() }
     }
 

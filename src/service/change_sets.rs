@@ -276,10 +276,12 @@ impl Service {
         let (done, findings) = match self.commit(caller, work, about, expected).await {
             Ok(done) => done,
             Err(Unmade::Unapproved(protected)) => {
-                return Err(Error::AwaitingApproval(Box::new(self.submit(caller, view, &protected, message).await?)));
+                let waiting = self.submit(caller, view, &protected, message).await?;
+                return Err(self.awaiting(caller, waiting));
             }
             Err(Unmade::Error(Error::PlanChanged)) if approval.is_some() => {
-                return Err(Error::AwaitingApproval(Box::new(self.lapse(caller, view).await?)));
+                let waiting = self.lapse(caller, view).await?;
+                return Err(self.awaiting(caller, waiting));
             }
             Err(unmade) => return Err(plan::unmade(unmade)),
         };

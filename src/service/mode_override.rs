@@ -20,9 +20,12 @@ impl Service {
 
     /// Those that are in force, of the vhosts that the caller sees.
     pub fn mode_overrides(&self, caller: &Caller) -> Vec<ModeOverride> {
-        let (now, seen) = (self.now(), self.head_for(caller));
-        let all = self.watch_mode_overrides().borrow().clone();
-        let in_force = |one: &&ModeOverride| one.until > now && is_of(&seen, one);
+        self.mode_overrides_in_force(&self.head_for(caller))
+    }
+
+    pub(super) fn mode_overrides_in_force(&self, snapshot: &Snapshot) -> Vec<ModeOverride> {
+        let (now, all) = (self.now(), self.watch_mode_overrides().borrow().clone());
+        let in_force = |one: &&ModeOverride| snapshot.vhosts.get(&one.vhost).is_some_and(|vhost| one.in_force(vhost.id, now));
         all.values().filter(in_force).cloned().collect()
     }
 
@@ -84,11 +87,6 @@ impl Service {
         let held = there.filter(|_| sees(grant, &head, Kind::Vhost, vhost)).ok_or_else(absent)?;
         if grant.on(action, Subject::ModeOverride, &held.spec) { Ok(held) } else { Err(Error::Forbidden) }
     }
-}
-
-/// Whether it is about the vhost that has the name today.
-pub fn is_of(snapshot: &Snapshot, one: &ModeOverride) -> bool {
-    snapshot.vhosts.get(&one.vhost).is_some_and(|vhost| vhost.id == one.vhost_id)
 }
 
 fn absent(vhost: &Name) -> Error {

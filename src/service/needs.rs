@@ -14,8 +14,7 @@ pub fn of(change: &Change) -> Vec<Right> {
     match (&change.before, &change.after) {
         (Some(_), None) => rights.push((Action::Delete, Subject::from(change.kind))),
         (before, Some(Object::Vhost(after))) => {
-            let before = before.as_ref().and_then(|before| if let Object::Vhost(before) = before { Some(&before.spec) } else { None });
-            vhost(before, &after.spec, &mut rights);
+            vhost(Object::vhost(before.as_ref()), &after.spec, &mut rights);
         }
         (before, Some(Object::Policy(after))) => {
             let before = before.as_ref().and_then(|before| if let Object::Policy(before) = before { Some(&before.spec) } else { None });

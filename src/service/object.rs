@@ -91,6 +91,14 @@ impl Object {
         }
     }
 
+    /// What it says, where it is a vhost.
+    pub fn vhost(object: Option<&Self>) -> Option<&Vhost> {
+        match object {
+            Some(Self::Vhost(vhost)) => Some(&vhost.spec),
+            _ => None,
+        }
+    }
+
     /// An IP list's entries; none of what is no list.
     pub fn entries(object: Option<&Self>) -> Arc<BTreeMap<Network, Entry>> {
         match object {
@@ -219,10 +227,7 @@ pub fn elements(old: Option<&Object>, new: &Spec, revision: Revision) -> Arc<BTr
             carry("custom_rules", rules, &policy.custom_rules, |r| r.id, &known, revision, &mut found);
         }
         Spec::Vhost(vhost) => {
-            let old = match old {
-                Some(Object::Vhost(old)) => Some(&old.spec),
-                _ => None,
-            };
+            let old = Object::vhost(old);
             let servers = old.map_or(&[][..], |old| &old.upstream.servers);
             carry("servers", servers, &vhost.upstream.servers, |s| s.name.clone(), &known, revision, &mut found);
             let paths = old.map_or(&[][..], |old| &old.paths);

@@ -26,10 +26,7 @@ impl Service {
         gauge!("guard_proxy_deployment_retrying").set(f64::from(u8::from(retrying)));
         gauge!("guard_proxy_revisions_refused").set(live.refused.len() as f64);
         gauge!("guard_proxy_vhosts_unproven").set(live.unproven.len() as f64);
-        let (now, head) = (self.now(), self.head());
-        let overrides = self.watch_mode_overrides().borrow().clone();
-        let in_force = overrides.values().filter(|one| one.until > now && super::mode_override::is_of(&head, one)).count();
-        gauge!("guard_proxy_mode_overrides").set(in_force as f64);
+        gauge!("guard_proxy_mode_overrides").set(self.mode_overrides_in_force(&self.head()).len() as f64);
         for (engine, up) in [("haproxy", engines.haproxy_up), ("guard-spoa", engines.spoa_up), ("validator", engines.validator_up)] {
             gauge!("guard_proxy_engine_up", "engine" => engine).set(f64::from(u8::from(up)));
         }

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::apply::{Change, Next};
 use super::authorize::{Purpose, Warrant};
 use super::change_sets::writable;
 use super::judge::rooted;
 use super::merge::Staged;
 use super::object::Object;
 use super::whole::{self, Fault};
-use super::write::provisional;
-use super::writer::{Made, Unmade, Work};
+use super::writer::{Unmade, Work};
 use super::{Caller, Service, approval, desired, entries};
 use crate::compile::{NodeSettings, compile};
 use crate::domain::diff::{Conflict, Diff};
@@ -164,9 +162,7 @@ impl Service {
         }
         if !self.sees_all(caller) {
             let seen = self.head_for(caller);
-            let hidden = foreseen.protected.iter().any(|name| !seen.vhosts.contains_key(name));
             foreseen.protected.retain(|name| seen.vhosts.contains_key(name));
-            foreseen.approval |= hidden;
         }
         self.keep_plan(caller, source, foreseen, head.revision, now).await
     }
@@ -184,14 +180,9 @@ impl Service {
         work: &Work,
         now: OffsetDateTime,
     ) -> Result<Foreseen> {
-        let made = {
-            let fresh = provisional(head);
-            warrant.make(work, head, Next { revision: head.revision + 1, now, fresh: &fresh })
-        };
         let (mut conflicts, mut errors) = (Vec::new(), Vec::new());
-        let changes: Vec<Change> = match made {
-            Ok(Made::Unchanged(_)) => Vec::new(),
-            Ok(Made::Changed(changes)) => changes,
+        let changes = match warrant.try_on(work, head, now) {
+            Ok(made) => made.into_changes(),
             Err(Unmade::Conflicts(found)) => {
                 conflicts = found;
                 Vec::new()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::write::check_message;
 use super::writer::{About, Unmade, Work};
 use super::{Caller, Service, plan};
-use crate::domain::error::{Error, Result};
+use crate::domain::error::Result;
 use crate::domain::revision::{ObjectRef, Origin, RevisionInfo};
 use crate::domain::{Finding, Revision};
 
@@ -38,7 +38,7 @@ impl Service {
             Ok(done) => done,
             Err(Unmade::Unapproved(_)) => {
                 let change_set = self.submit_work(caller, &work, message, Some(revision)).await?;
-                return Err(Error::AwaitingApproval(Box::new(change_set)));
+                return Err(self.awaiting(caller, change_set));
             }
             Err(unmade) => return Err(plan::unmade(unmade)),
         };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::apply::{Next, Op, relative};
+use super::apply::{Op, relative};
 use super::authorize::{Purpose, Warrant};
 use super::judge::Judged;
 use super::keyed::inside;
@@ -51,7 +51,7 @@ impl Service {
             Err(Unmade::Error(error)) => return Err(error),
             Err(Unmade::Unapproved(_)) => {
                 let change_set = self.submit_work(caller, &work, message.to_owned(), None).await?;
-                return Err(Error::AwaitingApproval(Box::new(change_set)));
+                return Err(self.awaiting(caller, change_set));
             }
             // Only what is staged has these.
             Err(Unmade::Conflicts(_) | Unmade::Faults(_)) => return Err(Error::internal("one operation cannot conflict")),
@@ -137,8 +137,7 @@ impl Service {
             return Ok(Preview::Judged(Judged::default(), Vec::new()));
         }
         let now = entries::micros(self.now());
-        let fresh = provisional(head);
-        let changes = match warrant.make(work, head, Next { revision: head.revision + 1, now, fresh: &fresh })? {
+        let changes = match warrant.try_on(work, head, now)? {
             Made::Unchanged(revision) => return Ok(Preview::Unchanged(revision)),
             Made::Changed(changes) => changes,
         };

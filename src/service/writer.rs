@@ -58,6 +58,15 @@ pub enum Made {
     Changed(Vec<Change>),
 }
 
+impl Made {
+    pub fn into_changes(self) -> Vec<Change> {
+        match self {
+            Self::Unchanged(_) => Vec::new(),
+            Self::Changed(changes) => changes,
+        }
+    }
+}
+
 /// Why it comes to nothing.
 pub enum Unmade {
     /// Of one operation; pointers go into what it wrote.

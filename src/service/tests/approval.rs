@@ -237,6 +237,27 @@ async fn who_could_not_have_made_it_neither_sees_it_nor_says_yes(_: sqlx::postgr
 }
 
 #[sqlx::test]
+async fn what_waits_names_no_vhost_that_its_writer_does_not_see(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = street(options).await;
+    let system = Caller { principal: Principal::System, ..caller() };
+    let under = json!({"hostnames": ["shop.example.com", "x.bank.example.com"]});
+    house.service.write(&system, patch(Kind::Vhost, "shop", under), Precondition::Any, "").await.unwrap();
+    let scoped = person(4, json!({"roles": [{"role": "editor", "scope": {"vhosts": ["shop"]}}]}));
+    let less = || patch(Kind::Vhost, "shop", json!({"hostnames": ["shop.example.com"]}));
+    let waiting = waits(house.service.write(&scoped, less(), Precondition::Any, "").await);
+    assert!(waiting.approval.unwrap().vhosts.is_empty(), "whose wildcard it is, is not theirs to know");
+    assert!(house.service.change_set(&scoped, waiting.id).await.unwrap().approval.unwrap().vhosts.is_empty());
+    let plan = house.service.plan_change_set(&scoped, waiting.id).await.unwrap();
+    assert!(plan.approval.required && plan.approval.vhosts.total == 0);
+    house.service.discard_change_set(&scoped, waiting.id).await.unwrap();
+    let batch = house.service.batch(&scoped, "", None, vec![(less(), Precondition::Base)], true).await;
+    assert!(waits(batch).approval.unwrap().vhosts.is_empty());
+    // Who decides sees it.
+    let seen = house.service.change_sets_to_review(&editor(3), None, 10).await.unwrap();
+    assert_eq!(seen[0].approval.as_ref().unwrap().vhosts, [n("bank")]);
+}
+
+#[sqlx::test]
 async fn a_yes_ends_with_any_edit_and_with_what_would_happen(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
     let house = street(options).await;
     let (ann, bob) = (editor(1), editor(3));
