@@ -362,7 +362,7 @@ async fn verify(
     old_workers_agree(inner, running, bundle, &wanted).await?;
     let targets = bundle.probes.iter().filter(|(name, _)| wanted.contains(*name)).map(|(_, target)| target).collect();
     let at = (inner.clock)();
-    let probed = inner.prober().probe(targets, bundle.revision, at).await;
+    let probed = inner.prober(bundle).probe(targets, bundle.revision, at).await;
     let judged = judge(&probed, touched);
     done.proofs = probed.into_iter().map(|probed| probed.proof).collect();
     let count = done.proofs.len();

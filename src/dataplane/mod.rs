@@ -35,7 +35,7 @@ use tokio::sync::Mutex;
 use self::check::Checked;
 use self::haproxy::Haproxy;
 use self::maps::{Known, Worker};
-use self::probe::Prober;
+use self::probe::{HANDOVER, Prober};
 use self::release::Releases;
 pub use self::spoa::Accepted;
 use self::spoa::{Judgement, Spoa, TOO_EXPENSIVE, Validator};
@@ -284,7 +284,7 @@ impl Node {
     /// Probes vhosts of what is live, without changing anything.
     pub async fn probe(&self, bundle: &Bundle, vhosts: &BTreeSet<Name>) -> Vec<Proof> {
         let targets = bundle.probes.iter().filter(|(name, _)| vhosts.contains(*name)).map(|(_, target)| target).collect();
-        let probed = self.inner.prober().probe(targets, bundle.revision, (self.inner.clock)()).await;
+        let probed = self.inner.prober(bundle).probe(targets, bundle.revision, (self.inner.clock)()).await;
         probed.into_iter().map(|probed| probed.proof).collect()
     }
 
@@ -294,8 +294,13 @@ impl Node {
 }
 
 impl Inner {
-    fn prober(&self) -> Prober {
-        Prober { socket: self.settings.node.probe_socket().into(), spoa: self.agent.clone() }
+    fn prober(&self, bundle: &Bundle) -> Prober {
+        Prober {
+            socket: self.settings.node.probe_socket().into(),
+            spoa: self.agent.clone(),
+            structure: bundle.structure.clone(),
+            handover: HANDOVER,
+        }
     }
 
     fn worker(&self, pid: u32) -> Worker<'_> {

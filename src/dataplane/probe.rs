@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use time::OffsetDateTime;
@@ -27,9 +27,11 @@ const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 201));
 const AT_ONCE: usize = 8;
 /// Vhosts that are probed at most; beyond them it is a sample.
 pub const MOST_PROBED: usize = 100;
-/// A connection may still reach the worker of before right after a reload, and an agent may be just back.
+/// An agent may be just back.
 const ATTEMPTS: usize = 4;
 const BETWEEN: Duration = Duration::from_millis(50);
+/// After a reload a connection may still reach the worker of before: on a busy machine for longer than all attempts take.
+pub const HANDOVER: Duration = Duration::from_secs(10);
 
 /// What probing a vhost came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ enum Judged {
     Fault(String),
     /// Something else was seen than what the revision says.
     Wrong(String),
+    /// A worker of before answered: it says nothing about the revision.
+    Stale(String),
 }
 
 /// A vhost's proof, and what kind of failure it was if there is none.
@@ -54,6 +58,10 @@ pub struct Probed {
 pub struct Prober {
     pub socket: PathBuf,
     pub spoa: Spoa,
+    /// What the worker runs that is to answer.
+    pub structure: String,
+    /// How long another one may answer.
+    pub handover: Duration,
 }
 
 impl Prober {
@@ -65,20 +73,23 @@ impl Prober {
 
     async fn probe_one(&self, target: &ProbeTarget, revision: Revision, at: OffsetDateTime) -> Probed {
         let mut seen = Vec::new();
-        let mut judged = Judged::Proven;
-        for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                tokio::time::sleep(BETWEEN).await;
-            }
+        let (begun, mut attempts) = (Instant::now(), 0);
+        let judged = loop {
             seen.clear();
-            judged = self.judge(target, &mut seen).await;
-            if judged == Judged::Proven {
-                break;
+            let judged = self.judge(target, &mut seen).await;
+            attempts += match judged {
+                Judged::Proven => break judged,
+                Judged::Stale(_) if begun.elapsed() < self.handover => 0,
+                _ => 1,
+            };
+            if attempts == ATTEMPTS {
+                break judged;
             }
-        }
+            tokio::time::sleep(BETWEEN).await;
+        };
         let (state, fault) = match judged {
             Judged::Proven => (ProofState::Proven, false),
-            Judged::Fault(why) => {
+            Judged::Fault(why) | Judged::Stale(why) => {
                 seen.push(why);
                 (ProofState::Unproven, true)
             }
@@ -126,9 +137,7 @@ impl Prober {
         for proxy in &target.proxies {
             // An address that is no proxy's itself: x-forwarded-for is followed through those.
             let told = (target.client_ip_header, FAR);
-            let answer = wire::send(&self.socket, Probe::Canary, *proxy, &target.host, "/", Some(told)).await;
-            let answer = answer.map_err(|error| Judged::Fault(format!("HAProxy could not be asked: {error}")))?;
-            seen.push(format!("client told by {proxy}: {} {}", answer.status, answer.raw_state));
+            let answer = self.send(target, (Probe::Canary, *proxy, "/", Some(told)), &format!("client told by {proxy}"), seen).await?;
             expect(answer.state.client == Some(FAR), &format!("{FAR} as the client, since {proxy} is trusted"), &answer)?;
         }
         Ok(())
@@ -169,18 +178,24 @@ impl Prober {
         what: &str,
         seen: &mut Vec<String>,
     ) -> Result<Answer, Judged> {
-        match wire::send(&self.socket, probe, client, &target.host, path, None).await {
-            Ok(answer) => {
-                seen.push(format!(
-                    "{what} from {client}: {}{} {}",
-                    answer.status,
-                    if answer.passed { " passed" } else { "" },
-                    answer.raw_state
-                ));
-                Ok(answer)
-            }
-            Err(error) => Err(Judged::Fault(format!("{what} from {client}: HAProxy could not be asked: {error}"))),
+        self.send(target, (probe, client, path, None), &format!("{what} from {client}"), seen).await
+    }
+
+    async fn send(
+        &self,
+        target: &ProbeTarget,
+        (probe, client, path, told): (Probe, IpAddr, &str, Option<wire::Told>),
+        what: &str,
+        seen: &mut Vec<String>,
+    ) -> Result<Answer, Judged> {
+        let answer = wire::send(&self.socket, probe, client, &target.host, path, told).await;
+        let answer = answer.map_err(|error| Judged::Fault(format!("{what}: HAProxy could not be asked: {error}")))?;
+        let rev = &answer.state.rev;
+        if !rev.is_empty() && *rev != self.structure {
+            return Err(Judged::Stale(format!("{what}: a worker answered that runs structure `{rev}`, not `{}`", self.structure)));
         }
+        seen.push(format!("{what}: {}{} {}", answer.status, if answer.passed { " passed" } else { "" }, answer.raw_state));
+        Ok(answer)
     }
 }
 
@@ -292,6 +307,8 @@ pub fn touched(old: Option<&BTreeMap<Name, ProbeTarget>>, new: &BTreeMap<Name, P
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
     use crate::render::ProbeState;
 
@@ -321,6 +338,50 @@ mod tests {
         let raw_state =
             format!("3.g1 {row} waf={waf} acc={acc} action={action} status= error={error} fault= rules={rules} score= rev=ab client=");
         Answer { status, passed, state: ProbeState::parse(&raw_state).unwrap(), raw_state }
+    }
+
+    /// What a HAProxy that runs a structure, and knows a row or not, answers to a probe of a vhost whose mode is `off`.
+    fn said(structure: &str, row: &str) -> String {
+        let status = if row.is_empty() { "421 Misdirected Request" } else { "200 OK" };
+        let place = if row.is_empty() { "." } else { "3.g1" };
+        let state = format!("{place} {row} waf= acc= action= status= error= fault= rules= score= rev={structure} client=192.0.2.1");
+        format!("HTTP/1.1 {status}\r\nx-gp-state: {state}\r\n\r\npassed")
+    }
+
+    /// Probes the target at a HAProxy that answers with these, the last again and again.
+    async fn probed(answers: Vec<String>, handover: Duration) -> Probed {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("probe.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        tokio::spawn(async move {
+            for answer in answers.iter().chain(std::iter::repeat(answers.last().unwrap())) {
+                let (mut asker, _) = listener.accept().await.unwrap();
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") && asker.read_buf(&mut asked).await.unwrap() > 0 {}
+                asker.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let prober = Prober { socket, spoa: Spoa::new("nowhere"), structure: "new".into(), handover };
+        prober.probe(vec![&target(Mode::Off)], 7, OffsetDateTime::UNIX_EPOCH).await.remove(0)
+    }
+
+    #[tokio::test]
+    async fn a_worker_of_before_a_reload_says_nothing_of_the_revision() {
+        let row = target(Mode::Off).row;
+        // More of them than there are attempts: the vhost is unknown to it.
+        let mut answers = vec![said("old", ""); 3 * ATTEMPTS];
+        answers.push(said("new", &row));
+        let late = probed(answers, HANDOVER).await;
+        assert_eq!(late.proof.state, ProofState::Proven, "{:?}", late.proof.seen);
+        let wrong = probed(vec![said("new", "")], HANDOVER).await;
+        assert_eq!((wrong.proof.state, wrong.fault), (ProofState::Unproven, false), "{:?}", wrong.proof.seen);
+    }
+
+    #[tokio::test]
+    async fn a_worker_of_before_that_stays_is_a_fault() {
+        let stays = probed(vec![said("old", "")], Duration::ZERO).await;
+        assert_eq!((stays.proof.state, stays.fault), (ProofState::Unproven, true));
+        assert!(stays.proof.seen.last().unwrap().contains("structure `old`, not `new`"), "{:?}", stays.proof.seen);
     }
 
     #[test]
