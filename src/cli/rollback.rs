@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::client::{Client, Connection, Refused};
+use super::client::{Client, Connection};
 use super::failure::Failure;
 use super::printer::{Printer, Tone};
 use super::remote::{self, Interrupts};
@@ -72,11 +72,15 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure>
             Failure::user("what was planned is not what going back would do by now: somebody else was faster; nothing was committed")
                 .hint("run it again, and look at what is left")
         }
-        _ => match refused {
-            Refused::Away { url, why } => Failure::user(format!("the answer of {url} was lost: {why}"))
-                .hint("it is not known whether it was committed: `guard-proxy status` shows the newest revision"),
-            other => other.into(),
-        },
+        _ => {
+            let unsure = refused.is_unsure();
+            let failure = Failure::from(refused);
+            if unsure {
+                failure.hint("it is not known whether it was committed: `guard-proxy status` shows the newest revision")
+            } else {
+                failure
+            }
+        }
     })?;
     if let Some(waits) = remote::waiting(&answer) {
         return Err(waits);

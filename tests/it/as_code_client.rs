@@ -14,18 +14,20 @@ use serde_json::{Value, json};
 
 const ID: &str = "018f2f3e-0000-7000-8000-000000000002";
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Played {
     asked: Arc<Mutex<Vec<String>>>,
     /// What is never answered: a part of method and path.
     hangs: &'static str,
     /// How long a commit takes.
     commit_takes: Duration,
+    /// The commit is answered with 503, and the change set is in this state then.
+    fails_and_is: Option<&'static str>,
 }
 
 fn change_set(state: &str, revision: Option<i64>) -> Value {
     json!({ "id": ID, "state": state, "author": "ci", "message": "", "base": 8, "version": 1, "created_at": "2026-01-01T00:00:00Z",
-        "updated_at": "2026-01-01T00:00:00Z", "counts": { "created": 0, "updated": 1, "deleted": 0 }, "revision": revision, "refusal": null })
+        "updated_at": "2026-01-01T00:00:00Z", "counts": { "created": 0, "updated": 1, "deleted": 0 }, "revision": revision, "refusal": null, "approval": null, "rollback_to": null })
 }
 
 fn plan(changes: usize) -> Value {
@@ -48,6 +50,13 @@ async fn answer(State(played): State<Played>, request: Request) -> Response {
         "POST /change-sets" => (201, change_set("open", None)),
         path if path.starts_with("PUT") => (200, change_set("open", None)),
         path if path.ends_with("/plan") => (201, plan(1)),
+        path if path.ends_with("/commit") && played.fails_and_is.is_some() => {
+            (503, json!({ "status": 503, "code": "unavailable", "detail": "the database is away", "request_id": "r" }))
+        }
+        path if path.starts_with("GET /change-sets/") => {
+            let state = played.fails_and_is.unwrap_or("open");
+            (200, change_set(state, (state == "committed").then_some(9)))
+        }
         path if path.ends_with("/commit") => {
             tokio::time::sleep(played.commit_takes).await;
             (200, change_set("committed", Some(9)))
@@ -60,8 +69,11 @@ async fn answer(State(played): State<Played>, request: Request) -> Response {
 
 /// Runs `apply`, sends SIGINT when the server was asked `at`, and gives the exit code, standard error, and what was asked.
 async fn interrupted(at: &'static str, hangs: &'static str, commit_takes: Duration) -> (Option<i32>, String, Vec<String>) {
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let played = Played { asked: asked.clone(), hangs, commit_takes };
+    applied(Played { hangs, commit_takes, ..Played::default() }, Some(at)).await
+}
+
+async fn applied(played: Played, at: Option<&'static str>) -> (Option<i32>, String, Vec<String>) {
+    let asked = played.asked.clone();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("its address"));
     let server = tokio::spawn(axum::serve(listener, Router::new().fallback(answer).with_state(played)).into_future());
@@ -69,14 +81,16 @@ async fn interrupted(at: &'static str, hangs: &'static str, commit_takes: Durati
     command.args(["apply", "--yes", "--timeout", "20"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policies"));
     command.env("GUARD_PROXY_URL", url).env("GUARD_PROXY_TOKEN", "t").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.kill_on_drop(true).spawn().expect("it starts");
-    let until = Instant::now() + Duration::from_secs(20);
-    while !asked.lock().expect("the notes").iter().any(|line: &String| line.contains(at)) {
-        assert!(Instant::now() < until, "never asked {at}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    if let Some(at) = at {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !asked.lock().expect("the notes").iter().any(|line: &String| line.contains(at)) {
+            assert!(Instant::now() < until, "never asked {at}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let pid = child.id().expect("it runs").to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
     }
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let pid = child.id().expect("it runs").to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
     let output = tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.expect("it ends").expect("its output");
     server.abort();
     let asked = asked.lock().expect("the notes").clone();
@@ -108,6 +122,15 @@ async fn a_signal_after_the_commit_says_what_is_committed() {
     assert_eq!(code, Some(130), "{said}");
     assert!(said.contains("revision 9 is committed") && said.contains("guard-proxy status"), "{said}");
     assert!(!asked.iter().any(|line| line.starts_with("DELETE")), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_the_server_failed_over_is_looked_up_and_not_thrown_away() {
+    for (state, words) in [("open", "it is not known whether"), ("awaiting_approval", "awaits the approval of somebody else")] {
+        let (code, said, asked) = applied(Played { fails_and_is: Some(state), ..Played::default() }, None).await;
+        assert!(said.contains(words) && code != Some(0), "{code:?} {said}");
+        assert!(!asked.iter().any(|line| line.starts_with("DELETE")), "{asked:?}");
+    }
 }
 
 #[test]

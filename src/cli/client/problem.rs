@@ -44,6 +44,15 @@ impl Refused {
         }
     }
 
+    /// Whether it was done all the same is not known: the answer was lost, or the server failed over it.
+    pub fn is_unsure(&self) -> bool {
+        match self {
+            Self::Problem(problem) => problem.status >= 500,
+            Self::Away { .. } => true,
+            Self::Odd(_) => false,
+        }
+    }
+
     pub fn code(&self) -> &str {
         self.problem().map_or("", |problem| &problem.code)
     }

@@ -55,9 +55,10 @@ pub async fn commit(
             Some(waits) => Err(waits),
             None => Ok(Committed { revision: revision_of(answer)?, interrupted }),
         },
-        // The answer is lost, and not what was done.
-        Err(Refused::Away { .. }) => match after_all(client, staged).await {
-            Some(revision) => Ok(Committed { revision, interrupted }),
+        // The answer is lost, and not what was done. The change set stays: it may be committed yet, or wait for somebody.
+        Err(refused) if refused.is_unsure() => match after_all(client, staged).await {
+            Some(Ok(revision)) => Ok(Committed { revision, interrupted }),
+            Some(Err(waits)) => Err(waits),
             None => Err(unknown(staged)),
         },
         Err(refused) => {
@@ -92,12 +93,16 @@ fn revision_of(answer: Answer) -> Result<Revision, Failure> {
         .ok_or_else(|| Failure::user("the server does not say which revision it made").hint("`guard-proxy status` tells"))
 }
 
-async fn after_all(client: &Client, staged: &Staged) -> Option<Revision> {
+/// The revision that it became, or that it waits; None where neither is known.
+async fn after_all(client: &Client, staged: &Staged) -> Option<Result<Revision, Failure>> {
     for wait in [1, 2, 4, 8] {
         tokio::time::sleep(Duration::from_secs(wait)).await;
         if let Ok(answer) = client.get(&format!("/change-sets/{}", staged.id)).await {
+            if let Some(waits) = waiting(&answer) {
+                return Some(Err(waits));
+            }
             let (change_set, _) = answer.typed::<ChangeSet>().ok()?;
-            return change_set.revision.filter(|_| change_set.state == ChangeSetState::Committed);
+            return change_set.revision.filter(|_| change_set.state == ChangeSetState::Committed).map(Ok);
         }
     }
     None
