@@ -54,6 +54,14 @@ fn moved(change: &Change) -> BTreeSet<Hostname> {
     of(&change.before).symmetric_difference(&of(&change.after)).cloned().collect()
 }
 
+/// What somebody has looked at before saying yes.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Of the change set.
+    pub version: i64,
+    pub plan_digest: String,
+}
+
 impl Service {
     /// What a direct write or a rollback comes to, as a change set that waits. An equal one of the same owner that waits already, or is
     /// approved, is that.
@@ -239,11 +247,15 @@ impl Service {
         Ok(view)
     }
 
-    /// Says yes to a change set of somebody else, to do what the plan with this digest says, and with `commit` commits it.
-    pub async fn approve(&self, caller: &Caller, id: Uuid, plan_digest: &str, reason: &str, commit: bool) -> Result<Batched> {
+    /// Says yes to this version of a change set of somebody else, to do what the plan with this digest says, and with `commit` commits it.
+    pub async fn approve(&self, caller: &Caller, id: Uuid, seen: &Seen, reason: &str, commit: bool) -> Result<Batched> {
         check_message("/reason", reason)?;
         let _turn = self.inner.views.turn(id).await;
         let view = self.under_review(caller, id).await?;
+        if view.change_set.version != seen.version {
+            let (now, then) = (view.change_set.version, seen.version);
+            return Err(Error::Conflict(format!("the change set is at version {now}, and you have seen version {then}: look at it again")));
+        }
         if !self.may_still_write(&view.change_set.owner) {
             let words =
                 "whoever wrote it may sign in no more, or their token is gone: look at it twice, and reject it or write it yourself";
@@ -251,7 +263,7 @@ impl Service {
         }
         let warrant = self.warrant(caller, Purpose::Edit);
         let digest = self.plan_digest(caller, &warrant, &self.head(), &Work::Staged(view.staged.clone())).await?;
-        if digest != plan_digest {
+        if digest != seen.plan_digest {
             return Err(Error::PlanChanged);
         }
         let change_set = self.decide(caller, &view, Some(digest), reason).await?;

@@ -265,6 +265,10 @@ impl Service {
             (None, given) => given,
         };
         let approved_by = approval.and_then(Approval::approved_by).map(ToOwned::to_owned);
+        if approved_by.as_deref().is_some_and(|by| !self.inner.people.may_approve(by)) {
+            let waiting = self.lapse(caller, view).await?;
+            return Err(self.awaiting(caller, waiting));
+        }
         let origin = match set.rollback_to {
             Some(revision) => Origin::Rollback { revision, approved_by },
             None => Origin::ChangeSet { id, approved_by },

@@ -53,6 +53,7 @@ mod write;
 mod writer;
 
 pub use crate::store::{AuditFilter, AuditRecord, RevisionFilter};
+pub use approval::Seen;
 pub use audit::{MOST_VERIFIED, Stranger};
 pub use batch::Batched;
 pub use change_sets::CommittedSet;

@@ -40,15 +40,18 @@ async fn what_waits_is_accepted_and_somebody_else_says_yes(pool: PgPool) {
     assert_eq!(seen.is(200).json()["protected"], true);
     let plan = lab.by(&bob, "POST", &format!("{path}/plan"), Value::Null).await.is(201).json();
     assert_eq!(plan["approval"], json!({"required": true, "vhosts": {"total": 1, "names": ["bank"]}}));
-    let yes = json!({"plan_digest": plan["digest"], "reason": "looked at it"});
-    lab.by(&ada, "POST", &format!("{path}/approve"), yes.clone()).await.problem(403, "own_change");
-    lab.admin("POST", &format!("{path}/approve"), yes.clone()).await.problem(403, "forbidden");
+    let yes = |of: &Value| json!({"version": of["version"], "plan_digest": plan["digest"], "reason": "looked at it"});
+    lab.by(&ada, "POST", &format!("{path}/approve"), yes(&waiting)).await.problem(403, "own_change");
+    lab.admin("POST", &format!("{path}/approve"), yes(&waiting)).await.problem(403, "forbidden");
     lab.by(&bob, "POST", &format!("{path}/approve"), json!({})).await.problem(422, "invalid");
-    lab.by(&bob, "POST", &format!("{path}/approve"), json!({"plan_digest": "x"})).await.problem(409, "plan_changed");
+    lab.by(&bob, "POST", &format!("{path}/approve"), json!({"version": waiting["version"], "plan_digest": "x"}))
+        .await
+        .problem(409, "plan_changed");
     lab.by(&bob, "POST", &format!("{path}/reject"), json!({"reason": "why?"})).await.is(200);
-    lab.by(&bob, "POST", &format!("{path}/approve"), yes.clone()).await.problem(404, "not_found");
-    lab.by(&ada, "POST", &format!("{path}/commit"), json!({})).await.is(202);
-    let done = lab.by(&bob, "POST", &format!("{path}/approve"), yes).await.is(200);
+    lab.by(&bob, "POST", &format!("{path}/approve"), yes(&waiting)).await.problem(404, "not_found");
+    let again = lab.by(&ada, "POST", &format!("{path}/commit"), json!({})).await.is(202).json();
+    lab.by(&bob, "POST", &format!("{path}/approve"), yes(&waiting)).await.problem(409, "conflict");
+    let done = lab.by(&bob, "POST", &format!("{path}/approve"), yes(&again)).await.is(200);
     assert_eq!(done.json()["state"], "committed");
     let revision = lab.by(&ada, "GET", &format!("/api/v1/revisions/{}", done.header("guard-proxy-revision")), Value::Null).await.json();
     assert_eq!((&revision["author"], &revision["origin"]["approved_by"]), (&json!("user:ada@example.com"), &json!("user:bob@example.com")));

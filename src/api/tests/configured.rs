@@ -87,6 +87,12 @@ async fn lists_are_filtered_sorted_and_paged(pool: PgPool) {
             body["title"] = json!("Große Sache");
         }
         body["enabled"] = json!(n != 3);
+        if n == 6 {
+            body["paths"] = json!([{"prefix": "/admin/", "policy": "strict"}]);
+        }
+        if n == 5 {
+            body["access"] = json!({});
+        }
         app.put(&format!("/api/v1/vhosts/v{n}"), None, body).await.is(201);
     }
     app.patch("/api/v1/vhosts/v1", "*", json!({"description": "last"})).await.is(200);
@@ -99,6 +105,9 @@ async fn lists_are_filtered_sorted_and_paged(pool: PgPool) {
         ("policy=strict", "v1 v3 v5"),
         ("policy=strict&policy=shop", "shop v0 v1 v2 v3 v4 v5 v6"),
         ("policy=strict&enabled=true", "v1 v5"),
+        ("uses_policy=strict", "v1 v3 v5 v6"),
+        ("uses_ip_list=office&uses_policy=strict", "v1 v3 v6"),
+        ("uses_ip_list=nobody", ""),
         ("label=team:api&label=team:web&enabled=false", "v3"),
         ("label=stage:test&policy=shop", ""),
         ("hostname=v2.example.com&hostname=V4.EXAMPLE.com", "v2 v4"),

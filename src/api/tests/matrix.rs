@@ -60,7 +60,7 @@ fn asked(operation: &str) -> Option<(Action, Subject, Option<Value>)> {
         "put_desired" => (Update, ChangeSet, Some(json!({"objects": []}))),
         "rebase_change_set" => (Update, ChangeSet, None),
         "commit_change_set" => (Update, ChangeSet, empty()),
-        "approve_change_set" => (Update, Approval, Some(json!({"plan_digest": "x"}))),
+        "approve_change_set" => (Update, Approval, Some(json!({"version": 1, "plan_digest": "x"}))),
         "reject_change_set" => (Update, Approval, empty()),
         "plan_change_set" => (Create, Plan, None),
         "get_plan" => (Read, Plan, None),

@@ -22,7 +22,7 @@ use crate::domain::change_set::{ChangeSet, ChangeSetState};
 use crate::domain::diff::Diff;
 use crate::domain::plan::Plan;
 use crate::domain::{Entry, Error, Kind, Name, Revision};
-use crate::service::{Batched, Caller, CommittedSet, Desired};
+use crate::service::{Batched, Caller, CommittedSet, Desired, Seen};
 
 /// Operations of one request, at most.
 const MOST_OPERATIONS: usize = 50_000;
@@ -296,6 +296,9 @@ async fn commit(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Approve {
+    /// Of the change set that you have seen: 409 `conflict` where it was edited since, its message alone included.
+    #[schema(minimum = 1)]
+    version: i64,
     /// Of the plan that you have seen: 409 `plan_changed` where what would happen is something else by now.
     plan_digest: String,
     /// Kept with the approval.
@@ -334,7 +337,11 @@ async fn approve(
         return Err(Problem::query("wait: only together with `commit`"));
     }
     let (service, caller) = (state.service.clone(), asker.0.clone());
-    let done = detached(async move { service.approve(&caller, id, &body.plan_digest, &body.reason, body.commit).await }).await?;
+    let done = detached(async move {
+        let seen = Seen { version: body.version, plan_digest: body.plan_digest };
+        service.approve(&caller, id, &seen, &body.reason, body.commit).await
+    })
+    .await?;
     match done {
         Batched::Staged(change_set) => answer(StatusCode::OK, &change_set),
         Batched::Committed(committed) => committed_answer(&state, &asker, *committed, timeout, StatusCode::OK).await,

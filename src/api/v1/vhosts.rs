@@ -26,6 +26,10 @@ list_params! {
         label: Vec<String>,
         /// Only vhosts of this policy; repeated: any of them.
         policy: Vec<Name>,
+        /// Only vhosts that use this policy, for the site or for a path of it; repeated: any of them.
+        uses_policy: Vec<Name>,
+        /// Only vhosts whose access names this IP list; repeated: any of them.
+        uses_ip_list: Vec<Name>,
         enabled: Option<bool>,
         /// Only the vhost that has this hostname, written as configured (`*.example.com` is the wildcard itself); repeated: any of them.
         hostname: Vec<Hostname>,
@@ -45,7 +49,8 @@ impl ListParams for VhostListParams {
         }
     }
     fn filters(&self) -> bool {
-        !self.label.is_empty() || !self.policy.is_empty() || self.enabled.is_some() || !self.hostname.is_empty()
+        let names = [&self.policy, &self.uses_policy, &self.uses_ip_list];
+        !self.label.is_empty() || names.iter().any(|names| !names.is_empty()) || self.enabled.is_some() || !self.hostname.is_empty()
     }
     fn accepts(&self, vhost: &Vhost) -> bool {
         let labelled = |label: &String| {
@@ -54,6 +59,8 @@ impl ListParams for VhostListParams {
         };
         (self.label.is_empty() || self.label.iter().any(labelled))
             && (self.policy.is_empty() || self.policy.contains(&vhost.policy))
+            && (self.uses_policy.is_empty() || vhost.policies().any(|(_, name)| self.uses_policy.contains(name)))
+            && (self.uses_ip_list.is_empty() || vhost.access.references().any(|(_, name)| self.uses_ip_list.contains(name)))
             && self.enabled.is_none_or(|enabled| vhost.enabled == enabled)
             && (self.hostname.is_empty() || vhost.hostnames.iter().any(|hostname| self.hostname.contains(hostname)))
     }

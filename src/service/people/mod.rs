@@ -15,7 +15,7 @@ use crate::auth::{Jwks, KeySet, Keyring, Limiter, Passwords, SigningKey, Text};
 use crate::domain::audit::AuditEvent;
 use crate::domain::error::{Error, Result};
 use crate::domain::vhost::LabelKey;
-use crate::domain::{Email, Grant, Principal, Role, RoleBinding, SsoIdentity, SsoSubject, Title, User};
+use crate::domain::{Action, Email, Grant, Principal, Role, RoleBinding, SsoIdentity, SsoSubject, Subject, Title, User};
 use crate::store::{self, SessionRow, Store, UserRow};
 use crate::telemetry::clock::Clock;
 
@@ -254,6 +254,15 @@ impl People {
     /// Whether this person may sign in.
     pub fn is_there(&self, id: Uuid) -> bool {
         self.known(|known| known.users.get(&id).is_some_and(|person| !person.row.user.disabled))
+    }
+
+    /// Whether whom a decision names may sign in, and still decide.
+    pub fn may_approve(&self, label: &str) -> bool {
+        let Some(email) = label.strip_prefix("user:").and_then(|text| text.parse::<Email>().ok()) else { return false };
+        self.known(|known| {
+            let person = known.by_email.get(&email).and_then(|id| known.users.get(id));
+            person.is_some_and(|person| !person.row.user.disabled && person.grant.may(Action::Update, Subject::Approval))
+        })
     }
 
     /// Since when there is this person.

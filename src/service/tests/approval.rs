@@ -5,7 +5,7 @@ use super::*;
 use crate::domain::change_set::{ChangeSet, ChangeSetState};
 use crate::domain::revision::{ObjectRef, Origin};
 use crate::domain::{Entry, Grant, NewToken, Role};
-use crate::service::{Batched, Desired};
+use crate::service::{Batched, Desired, Seen};
 
 fn person(number: u128, grant: Value) -> Caller {
     let grant: Grant = serde_json::from_value(grant).unwrap();
@@ -24,10 +24,11 @@ async fn street(options: PgConnectOptions) -> House {
     for number in 1..=4u128 {
         sqlx::query(
             "insert into users (id, email, title, roles, disabled, epoch, totp_step, created_at, updated_at)
-                      values ($1, $2, '', '[]', false, 0, 0, now(), now())",
+                      values ($1, $2, '', $3, false, 0, 0, now(), now())",
         )
         .bind(Uuid::from_u128(number))
         .bind(format!("p{number}@example.com"))
+        .bind(json!([{"role": "editor"}]))
         .execute(&pool)
         .await
         .unwrap();
@@ -64,8 +65,10 @@ fn entry(network: &str) -> Entry {
     serde_json::from_value(json!({"network": network})).unwrap()
 }
 
-async fn digest(house: &House, who: &Caller, id: Uuid) -> String {
-    house.service.plan_change_set(who, id).await.unwrap().digest
+/// What somebody knows who has looked at a change set and its plan.
+async fn look(house: &House, who: &Caller, id: Uuid) -> Seen {
+    let version = house.service.change_set(who, id).await.unwrap().version;
+    Seen { version, plan_digest: house.service.plan_change_set(who, id).await.unwrap().digest }
 }
 
 #[sqlx::test]
@@ -134,7 +137,7 @@ async fn a_tree_and_a_rollback_wait_and_an_operator_may_call_a_rollback_off(_: s
     assert_eq!(waits(house.service.commit_change_set(&op, waiting.id, None, None).await).id, waiting.id, "and waits on");
 
     let bob = editor(3);
-    let yes = digest(&house, &bob, waiting.id).await;
+    let yes = look(&house, &bob, waiting.id).await;
     let approved = house.service.approve(&bob, waiting.id, &yes, "fine", false).await.unwrap();
     assert!(matches!(approved, Batched::Staged(set) if set.state == ChangeSetState::Approved));
     let done = house.service.commit_change_set(&op, waiting.id, None, None).await.unwrap();
@@ -157,7 +160,7 @@ async fn nobody_says_yes_to_their_own_and_no_token_does(_: sqlx::postgres::PgPoo
     let ann = person(1, json!({"roles": [{"role": "admin"}]}));
     let change = || patch(Kind::Vhost, "bank", json!({"title": "ours"}));
     let own = waits(house.service.write(&ann, change(), Precondition::Any, "").await);
-    let yes = digest(&house, &ann, own.id).await;
+    let yes = look(&house, &ann, own.id).await;
     assert!(matches!(house.service.approve(&ann, own.id, &yes, "", true).await, Err(Error::OwnChange)));
     assert!(matches!(house.service.reject(&ann, own.id, "").await, Err(Error::OwnChange)));
 
@@ -170,7 +173,7 @@ async fn nobody_says_yes_to_their_own_and_no_token_does(_: sqlx::postgres::PgPoo
     let by_token = waits(house.service.write(&second, patch(Kind::Vhost, "bank", json!({"title": "hers"})), Precondition::Any, "").await);
     // Also once the token is gone.
     house.service.revoke_token(&ann, info.id).await.unwrap();
-    let yes = digest(&house, &ann, by_token.id).await;
+    let yes = look(&house, &ann, by_token.id).await;
     assert!(matches!(house.service.approve(&ann, by_token.id, &yes, "", true).await, Err(Error::OwnChange)));
 
     let (_, third) = house.service.create_token(&first, make("third")).await.unwrap();
@@ -193,7 +196,7 @@ async fn nobody_says_yes_to_their_own_and_no_token_does(_: sqlx::postgres::PgPoo
     assert!(matches!(again, Err(Error::Unauthenticated)), "whose it was is not known any more: {again:?}");
     gone.principal = house.service.authenticate(&third, None).await.unwrap();
     let by_token = waits(house.service.write(&gone, patch(Kind::Vhost, "bank", json!({"title": "hers"})), Precondition::Any, "").await);
-    let yes = digest(&house, &bob, by_token.id).await;
+    let yes = look(&house, &bob, by_token.id).await;
     let done = house.service.approve(&bob, by_token.id, &yes, "", true).await.unwrap();
     let Batched::Committed(done) = done else { panic!() };
     let info = house.service.revision(&ann, done.revision).await.unwrap();
@@ -213,7 +216,10 @@ async fn who_could_not_have_made_it_neither_sees_it_nor_says_yes(_: sqlx::postgr
     let one = waits(house.service.write(&ann, patch(Kind::Vhost, "bank", json!({"title": "y"})), Precondition::Any, "").await);
     let scoped = person(4, json!({"roles": [{"role": "editor", "scope": {"vhosts": ["bank"]}}]}));
     assert!(matches!(house.service.change_set(&scoped, both.id).await, Err(Error::NotFound { .. })));
-    assert!(matches!(house.service.approve(&scoped, both.id, "x", "", true).await, Err(Error::NotFound { .. })));
+    assert!(matches!(
+        house.service.approve(&scoped, both.id, &Seen { version: both.version, plan_digest: "x".to_owned() }, "", true).await,
+        Err(Error::NotFound { .. })
+    ));
     let listed = |sets: Vec<ChangeSet>| sets.into_iter().map(|set| set.id).collect::<Vec<_>>();
     assert_eq!(listed(house.service.change_sets_to_review(&scoped, None, 10).await.unwrap()), [one.id]);
     assert_eq!(listed(house.service.change_sets_to_review(&editor(3), None, 10).await.unwrap()), [one.id, both.id]);
@@ -229,7 +235,7 @@ async fn who_could_not_have_made_it_neither_sees_it_nor_says_yes(_: sqlx::postgr
     ] {
         assert!(matches!(told, Err(Error::Forbidden)), "{told:?}");
     }
-    let yes = digest(&house, &scoped, one.id).await;
+    let yes = look(&house, &scoped, one.id).await;
     assert!(matches!(house.service.approve(&scoped, one.id, &yes, "", true).await, Ok(Batched::Committed(_))));
     // Open ones of others stay unseen.
     let open = house.service.create_change_set(&ann, "", None).await.unwrap();
@@ -264,12 +270,18 @@ async fn a_yes_ends_with_any_edit_and_with_what_would_happen(_: sqlx::postgres::
     let change = patch(Kind::Policy, "strict", json!({"mode": "detect"}));
     let set = waits(house.service.write(&ann, change, Precondition::Any, "").await);
     let approve = async |id| {
-        let yes = digest(&house, &bob, id).await;
+        let yes = look(&house, &bob, id).await;
         house.service.approve(&bob, id, &yes, "", false).await.unwrap();
         assert_eq!(house.service.change_set(&ann, id).await.unwrap().state, ChangeSetState::Approved);
     };
-    let other = house.service.approve(&bob, set.id, &"0".repeat(64), "", true).await;
+    let seen = look(&house, &bob, set.id).await;
+    let other = house.service.approve(&bob, set.id, &Seen { plan_digest: "0".repeat(64), ..seen.clone() }, "", true).await;
     assert!(matches!(other, Err(Error::PlanChanged)), "not what was seen");
+    // The same content under another message does the same, and is not what was seen either.
+    house.service.rename_change_set(&ann, set.id, "quiet").await.unwrap();
+    waits(house.service.commit_change_set(&ann, set.id, None, None).await);
+    assert_eq!(look(&house, &bob, set.id).await.plan_digest, seen.plan_digest);
+    assert!(matches!(house.service.approve(&bob, set.id, &seen, "", true).await, Err(Error::Conflict(_))));
 
     approve(set.id).await;
     assert!(matches!(house.service.commit_change_set(&ann, set.id, None, Some("another")).await, Err(Error::Conflict(_))));
@@ -314,6 +326,18 @@ async fn a_yes_ends_with_any_edit_and_with_what_would_happen(_: sqlx::postgres::
     let opened = Operation::BatchEntries { list: n("fresh"), add: vec![entry("198.51.100.7")], remove: vec![] };
     house.write(opened, Precondition::Any).await.unwrap();
     assert_eq!(waits(house.service.commit_change_set(&ann, set.id, None, None).await).state, ChangeSetState::AwaitingApproval);
+    // The yes of somebody who may say none any more is none: who is kept out, or has lost the role.
+    let root = person(2, json!({"roles": [{"role": "admin"}]}));
+    for (ends, again) in
+        [(json!({"disabled": true}), json!({"disabled": false})), (json!({"roles": []}), json!({"roles": [{"role": "editor"}]}))]
+    {
+        approve(set.id).await;
+        let change =
+            async |patch| house.service.patch_user(&root, Uuid::from_u128(3), serde_json::from_value(patch).unwrap()).await.unwrap();
+        change(ends).await;
+        assert_eq!(waits(house.service.commit_change_set(&ann, set.id, None, None).await).state, ChangeSetState::AwaitingApproval);
+        change(again).await;
+    }
     house.service.discard_change_set(&ann, set.id).await.unwrap();
     // A no sends it back.
     let set = waits(house.service.write(&ann, patch(Kind::Vhost, "bank", json!({"title": "x"})), Precondition::Any, "").await);
@@ -343,7 +367,7 @@ async fn a_pipeline_that_runs_again_commits_what_was_approved(_: sqlx::postgres:
     let (second, told) = run().await;
     assert_eq!(waits(told).id, first, "it waits already");
     assert_eq!(house.service.change_set(&pipe, second).await.unwrap().state, ChangeSetState::Discarded);
-    let yes = digest(&house, &bob, first).await;
+    let yes = look(&house, &bob, first).await;
     house.service.approve(&bob, first, &yes, "", false).await.unwrap();
     let (third, told) = run().await;
     let done = told.unwrap();

@@ -107,7 +107,9 @@ test("a yes is to the plan that was seen; a no says why", async () => {
   await userEvent.type(screen.getByLabelText("Reason"), "because");
   await userEvent.click(screen.getByLabelText("Commit it at once"));
   await userEvent.click(screen.getByRole("button", { name: "Approve" }));
-  await waitFor(() => expect(yes).toHaveBeenCalledWith({ plan_digest: "digest", reason: "because", commit: false }));
+  await waitFor(() =>
+    expect(yes).toHaveBeenCalledWith({ version: waiting.version, plan_digest: "digest", reason: "because", commit: false }),
+  );
   await userEvent.click(reject);
   await waitFor(() => expect(no).toHaveBeenCalledWith({ reason: "because" }));
 });

@@ -74,7 +74,7 @@ function Decision({ changeSet, plan, onCommitted, again }: Props & { plan: Plan;
     try {
       const decided =
         answer === "yes"
-          ? await call(approveChangeSet({ path, body: { plan_digest: plan.digest, reason, commit } }))
+          ? await call(approveChangeSet({ path, body: { version: changeSet.version, plan_digest: plan.digest, reason, commit } }))
           : await call(rejectChangeSet({ path, body: { reason } }));
       if (decided.revision) onCommitted(decided.revision);
       queries.setQueryData(keys.one("change-sets", changeSet.id), decided);

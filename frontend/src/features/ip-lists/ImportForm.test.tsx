@@ -6,6 +6,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import type { Users } from "@/features/used/use-users";
 import { draw } from "@/test/render";
 import { answer, changeSet, me, plan, problem, roles, server } from "@/test/server";
+import { vhost } from "@/test/vhost";
 import { ImportForm } from "./ImportForm";
 
 const list: IpListRepresentation = {
@@ -19,17 +20,17 @@ const list: IpListRepresentation = {
 };
 const none: Users = {
   users: [],
-  looked: 0,
+  rows: [],
   total: 0,
   loading: false,
-  partly: false,
-  busy: false,
-  more: () => {},
+  stale: false,
   error: null,
+  hasMore: false,
+  loadingMore: false,
+  more: () => {},
   again: () => {},
 };
-const access = { deny: ["office"], allow_only: [], trust: [] };
-const denying = { name: "shop", title: "", enabled: true, protected: false, policy: "p", access, paths: [] };
+const denying = { ...vhost, access: { deny: ["office"], allow_only: [], trust: [] } };
 const sessions: SessionList = {
   items: [{ id: "s", user_agent: "", address: "192.0.2.7", current: true, created_at: "", used_at: "", expires_at: "" }],
 };

@@ -4,8 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { PageHeader } from "@/components/PageHeader";
 import { ProblemAlert } from "@/components/ProblemAlert";
-import { useUsers } from "@/features/used/use-users";
-import { usersOfList } from "@/features/used/users";
+import { useUsersOfList } from "@/features/used/use-users";
 import { ImportForm } from "./ImportForm";
 import { ipListQuery } from "./ip-list";
 
@@ -16,7 +15,7 @@ export function ImportPage() {
   const { replace = false } = route.useSearch();
   const query = useQuery(ipListQuery(name));
   const list: IpListRepresentation | undefined = query.data;
-  const users = useUsers((vhosts) => usersOfList(vhosts, name));
+  const users = useUsersOfList(name);
   return (
     <>
       <PageHeader

@@ -9,8 +9,7 @@ import { PageHeader } from "@/components/PageHeader";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
 import { UsedBy } from "@/features/used/UsedBy";
-import { inUse, useUsers } from "@/features/used/use-users";
-import { usersOfList } from "@/features/used/users";
+import { inUse, useUsersOfList } from "@/features/used/use-users";
 import { Entries } from "./Entries";
 import { ipListQuery } from "./ip-list";
 import { ListSettings } from "./ListSettings";
@@ -25,7 +24,7 @@ export function IpListPage() {
   const { can } = useMe();
   const query = useQuery(ipListQuery(name));
   const list = query.data;
-  const users = useUsers((vhosts) => usersOfList(vhosts, name));
+  const users = useUsersOfList(name);
   const saving = useSaving({ resource: "ip-lists", root: `/ip-lists/${name}` });
   const [saved, setSaved] = useState(0);
 
@@ -73,7 +72,7 @@ export function IpListPage() {
       >
         <Tabs.List mb="md">
           <Tabs.Tab value="entries">Entries ({list.entry_count})</Tabs.Tab>
-          <Tabs.Tab value="used">Used by ({users.loading ? "…" : `${users.users.length}${users.partly ? "+" : ""}`})</Tabs.Tab>
+          <Tabs.Tab value="used">Used by ({users.total ?? "…"})</Tabs.Tab>
           <Tabs.Tab value="settings">Settings</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="entries">

@@ -12,8 +12,7 @@ import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
 import { StatusBadge } from "@/components/StatusBadge";
 import { UsedBy } from "@/features/used/UsedBy";
-import { inUse, useUsers } from "@/features/used/use-users";
-import { usersOfPolicy } from "@/features/used/users";
+import { inUse, useUsersOfPolicy } from "@/features/used/use-users";
 import { ExclusionList } from "./ExclusionList";
 import { PolicySettings } from "./PolicySettings";
 import { policyQuery } from "./policy";
@@ -29,7 +28,7 @@ export function PolicyPage() {
   const { can } = useMe();
   const query = useQuery(policyQuery(name));
   const policy = query.data;
-  const users = useUsers((vhosts) => usersOfPolicy(vhosts, name));
+  const users = useUsersOfPolicy(name);
   const saving = useSaving({ resource: "policies", root: `/policies/${name}` });
   // Another number draws the form anew, with what the server has.
   const [saved, setSaved] = useState(0);
@@ -93,7 +92,7 @@ export function PolicyPage() {
           <Tabs.Tab value="settings">Settings</Tabs.Tab>
           <Tabs.Tab value="exclusions">Exclusions ({policy.exclusions.length})</Tabs.Tab>
           <Tabs.Tab value="rules">Custom rules ({policy.custom_rules.length})</Tabs.Tab>
-          <Tabs.Tab value="used">Used by ({users.loading ? "…" : `${users.users.length}${users.partly ? "+" : ""}`})</Tabs.Tab>
+          <Tabs.Tab value="used">Used by ({users.total ?? "…"})</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="settings">
           <PolicySettings key={`${name} ${saved}`} policy={policy} onSaved={() => setSaved(saved + 1)} />

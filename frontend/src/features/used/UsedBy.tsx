@@ -10,7 +10,7 @@ export function UsedBy({ users, none }: { users: Users; none: string }) {
   if (users.loading) return <Skeleton height={80} />;
   return (
     <Stack gap="sm">
-      {users.users.length === 0 && !users.partly && <EmptyState title="No vhost uses it">{none}</EmptyState>}
+      {users.users.length === 0 && <EmptyState title="No vhost uses it">{none}</EmptyState>}
       {users.users.length > 0 && (
         <Table.ScrollContainer minWidth={320}>
           <Table aria-label="Used by">
@@ -53,13 +53,13 @@ export function UsedBy({ users, none }: { users: Users; none: string }) {
           </Table>
         </Table.ScrollContainer>
       )}
-      {users.partly && (
+      {users.hasMore && (
         <Group gap="sm">
           <Text size="sm" role="status">
-            {users.looked} of {users.total} vhosts looked at.
+            {users.users.length} of {users.total}
           </Text>
-          <Button size="xs" variant="default" loading={users.busy} onClick={users.more}>
-            Look at more
+          <Button size="xs" variant="default" loading={users.loadingMore} onClick={users.more}>
+            Show more
           </Button>
         </Group>
       )}

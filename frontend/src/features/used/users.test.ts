@@ -1,32 +1,19 @@
 import { expect, test } from "vitest";
-import { type User, usersOfList, usersOfPolicy } from "./users";
+import { vhost } from "@/test/vhost";
+import { usesOfList, usesOfPolicy } from "./users";
 
-const vhost = (name: string, over: Partial<User>): User => ({
-  name,
-  title: "",
-  enabled: true,
-  protected: false,
-  policy: "base",
-  access: { deny: [], allow_only: [], trust: [] },
-  paths: [],
-  ...over,
-});
-
-test("a policy is used by sites and by their paths, a list in three ways", () => {
-  const vhosts = [
-    vhost("a", { policy: "strict" }),
-    vhost("b", {
-      paths: [
-        { prefix: "/admin/", policy: "strict" },
-        { prefix: "/api/", policy: null },
-      ],
-    }),
-    vhost("c", { access: { deny: ["bad"], allow_only: [], trust: ["bad"] } }),
-  ];
-  expect(usersOfPolicy(vhosts, "strict").map(({ vhost, how }) => [vhost.name, how])).toEqual([
-    ["a", ["the whole site, but for paths of their own"]],
-    ["b", ["path /admin/"]],
-  ]);
-  expect(usersOfList(vhosts, "bad").map(({ vhost, how }) => [vhost.name, how.length])).toEqual([["c", 2]]);
-  expect(usersOfList(vhosts, "good")).toEqual([]);
+test("a policy is used by a site and by its paths, a list in three ways", () => {
+  const site = {
+    ...vhost,
+    policy: "strict",
+    paths: [
+      { prefix: "/admin/", policy: "strict" },
+      { prefix: "/api/", policy: null },
+    ] as typeof vhost.paths,
+    access: { deny: ["bad"], allow_only: [], trust: ["bad"] },
+  };
+  expect(usesOfPolicy(site, "strict")).toEqual(["the whole site, but for paths of their own", "path /admin/"]);
+  expect(usesOfPolicy({ ...site, policy: "base" }, "strict")).toEqual(["path /admin/"]);
+  expect(usesOfList(site, "bad")).toEqual(["deny: clients on it get 403", "trust: clients on it skip the WAF"]);
+  expect(usesOfList(site, "good")).toEqual([]);
 });

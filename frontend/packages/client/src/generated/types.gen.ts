@@ -309,6 +309,10 @@ export type Approve = {
      * Kept with the approval.
      */
     reason?: string;
+    /**
+     * Of the change set that you have seen: 409 `conflict` where it was edited since, its message alone included.
+     */
+    version: number;
 };
 
 /**
@@ -10886,6 +10890,14 @@ export type ListVhostsData = {
          * Only vhosts of this policy; repeated: any of them.
          */
         policy?: Array<Name>;
+        /**
+         * Only vhosts that use this policy, for the site or for a path of it; repeated: any of them.
+         */
+        uses_policy?: Array<Name>;
+        /**
+         * Only vhosts whose access names this IP list; repeated: any of them.
+         */
+        uses_ip_list?: Array<Name>;
         enabled?: boolean;
         /**
          * Only the vhost that has this hostname, written as configured (`*.example.com` is the wildcard itself); repeated: any of them.
