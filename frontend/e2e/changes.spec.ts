@@ -1,3 +1,5 @@
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
 import {
   approveChangeSet,
   createChangeSet,
@@ -159,6 +161,41 @@ test("what an engine refuses is not committed: its words are in the plan, and me
   await axe(page);
 });
 
+test("what is refused after the commit cannot be overlooked; fixed, it is committed again", async ({ page, signedIn, api, guard, axe }) => {
+  await site(api, "relapse");
+  const mine = await clientOf(guard.apiUrl, await signedIn(page, "editor"));
+  // Nobody to judge it before the commit: then the agent refuses it after.
+  const socket = join(guard.state, "run/guard-spoa-validator.sock");
+  await rename(socket, `${socket}.away`);
+  const written = await patchPolicy({
+    client: mine,
+    path: { policy: "relapse" },
+    body: { custom_rules: [{ id: 190001, placement: "before", seclang: 'SecRule ARGS:a "@rx (" "phase:2,deny,status:403"' }] },
+    headers: { "If-Match": "*" },
+    query: { message: "a relapse", wait: "live", wait_timeout_s: 60 },
+  }).finally(() => rename(`${socket}.away`, socket));
+  expect(isProblem(written.error, "refused") && written.error.deployment).toBeTruthy();
+  expect((await unwrap(getPolicy({ client: api, path: { policy: "relapse" } }))).custom_rules).toEqual([]);
+
+  await page.goto("/");
+  await expect(page.getByRole("main").getByText("a relapse")).toBeVisible();
+  await page.goto("/changes/mine");
+  await page.getByRole("link", { name: "a relapse" }).click();
+  await expect(page.getByText(/error parsing regexp/).first()).toBeVisible();
+  await expect(page.getByRole("button", { name: "Plan and commit" })).toHaveAttribute("aria-disabled", "true");
+  await axe(page);
+  await page.getByRole("button", { name: "Fix and retry" }).click();
+  await page.getByRole("button", { name: "Edit relapse" }).click();
+  const json = page.getByLabel("As JSON");
+  await json.fill((await json.inputValue()).replace("@rx (", "@streq 1"));
+  await page.getByRole("button", { name: "Stage it so" }).click();
+  await expect(json).toBeHidden();
+  await page.getByRole("button", { name: "Plan and commit" }).click();
+  await page.getByRole("button", { name: "Apply now" }).click();
+  await expect(page.getByText(/^Revision \d+ is live and proven$/).last()).toBeVisible({ timeout: 30_000 });
+  expect((await unwrap(getPolicy({ client: api, path: { policy: "relapse" } }))).custom_rules).toHaveLength(1);
+});
+
 test("a conflict shows both sides; what is chosen is on the newest revision then", async ({ page, signedIn, api, guard, axe }) => {
   await site(api, "contested");
   const mine = await clientOf(guard.apiUrl, await signedIn(page, "editor"));
@@ -203,7 +240,9 @@ test("four eyes: what one writes on a protected vhost waits until another says y
   for (const waits of (await unwrap(listChangeSets({ client: two, query: { review: true } }))).items) {
     const path = { change_set: waits.id };
     const plan = await unwrap(planChangeSet({ client: two, path }));
-    await unwrap(approveChangeSet({ client: two, path, body: { plan_digest: plan.digest }, query: { wait: "live" } }));
+    await unwrap(
+      approveChangeSet({ client: two, path, body: { version: waits.version, plan_digest: plan.digest }, query: { wait: "live" } }),
+    );
   }
   expect((await unwrap(getVhost({ client: api, path: { vhost: "vault" } }))).protected).toBe(true);
 
@@ -221,7 +260,7 @@ test("four eyes: what one writes on a protected vhost waits until another says y
 
   // The writer's own yes is refused by the server, whatever the page offers.
   const id = address.split("/").at(-1) ?? "";
-  const own = await approveChangeSet({ client: mine, path: { change_set: id }, body: { plan_digest: "x" } });
+  const own = await approveChangeSet({ client: mine, path: { change_set: id }, body: { version: 1, plan_digest: "x" } });
   expect(isProblem(own.error, "own_change")).toBe(true);
 
   const context = await browser.newContext({ baseURL: guard.url, reducedMotion: "reduce" });

@@ -50,6 +50,26 @@ test("a new policy blocks an attack on the wire, and lets it pass when it only d
   await blogUses(api, "blog");
 });
 
+test("at another paranoia level another verdict is given on the wire", async ({ page, guard, api, signedIn }) => {
+  await unwrap(putPolicy({ client: api, path: { policy: "levels" }, body: { mode: "block" }, headers: { "If-None-Match": "*" } }));
+  await blogUses(api, "levels");
+  // A comment of SQL: rule 942440 looks for it, from level 2.
+  const comment = () => guard.site("blog.localhost", "/?q=a--%20b");
+  expect(await comment()).toBe(200);
+  await signedIn(page, "editor");
+  await page.goto("/policies/levels");
+  for (const [level, status] of [
+    ["2", 403],
+    ["1", 200],
+  ] as const) {
+    await page.getByRole("radiogroup", { name: "Blocking paranoia level" }).getByText(level).click();
+    await page.getByRole("button", { name: "Save" }).click();
+    await applyPlan(page);
+    expect(await comment()).toBe(status);
+  }
+  await blogUses(api, "blog");
+});
+
 test("an exclusion lets a good request pass, and only that", async ({ page, guard, api, signedIn, axe }) => {
   await unwrap(putPolicy({ client: api, path: { policy: "strict" }, body: { mode: "block" }, headers: { "If-None-Match": "*" } }));
   await blogUses(api, "strict");

@@ -64,13 +64,12 @@ export function OwnChangeSet({ changeSet }: Props) {
                       <>
                         <LinkButton
                           to={objectPage(object.kind, object.name)}
-                          search={{ change_set: changeSet.id }}
                           size="compact-xs"
                           variant="subtle"
-                          disabledReason={frozen ?? (object.change === "deleted" ? "It is deleted in this change set." : undefined)}
-                          aria-label={`Open ${object.name}`}
+                          disabledReason={object.change === "created" ? "It is new: nothing of it is live." : undefined}
+                          aria-label={`Open ${object.name} as it is live`}
                         >
-                          Open
+                          Live
                         </LinkButton>
                         <ActionButton
                           size="compact-xs"
