@@ -14,18 +14,20 @@ use super::apply::Change;
 use super::object::Object;
 use super::whole;
 use crate::compile::{self, NodeSettings};
-use crate::dataplane::{Accepted, Node, Verdict};
+use crate::dataplane::{Accepted, Node, ServerStatus, Verdict};
 use crate::domain::error::{Error, Result};
 use crate::domain::plan::{EngineAnswer, EngineVerdict};
 use crate::domain::{FieldError, Finding, Kind, Mode, Name, Policy, Revision, Severity, Snapshot, Versioned, Vhost};
 use crate::render::{self, Bundle, RenderedRuleSet};
 
-/// The engines as far as they judge content. A seam for tests: a stub can refuse or hang.
+/// The engines as far as they judge content and are asked what they see. A seam for tests: a stub can refuse or hang.
 pub trait Engines: Send + Sync {
     fn validate_ruleset<'a>(&'a self, ruleset: &'a RenderedRuleSet) -> BoxFuture<'a, Verdict>;
     fn validate_structure<'a>(&'a self, bundle: &'a Bundle) -> BoxFuture<'a, Verdict>;
     /// Rule sets that were accepted, so that nothing is judged twice.
     fn accepted(&self) -> &Accepted;
+    /// The servers of a vhost, by its number; in words, why nobody can be asked.
+    fn servers(&self, vhost: u32) -> BoxFuture<'_, Result<Vec<ServerStatus>, String>>;
     /// The last resort against an engine that never answers: engines have limits of their own, and turns to wait for.
     fn patience(&self) -> Duration {
         Duration::from_secs(60)
@@ -44,6 +46,10 @@ impl Engines for Node {
     fn accepted(&self) -> &Accepted {
         Node::accepted(self)
     }
+
+    fn servers(&self, vhost: u32) -> BoxFuture<'_, Result<Vec<ServerStatus>, String>> {
+        Box::pin(Node::servers(self, vhost))
+    }
 }
 
 /// Judgements at once: each may cost an engine a core and some hundred megabytes.
@@ -56,7 +62,7 @@ const MOST_SECLANG: usize = 32 << 20;
 const MOST_STRICT: usize = 64;
 
 pub struct Judge {
-    engines: Arc<dyn Engines>,
+    pub engines: Arc<dyn Engines>,
     node: Arc<NodeSettings>,
     turns: Semaphore,
     most_seclang: usize,

@@ -46,6 +46,7 @@ mod take_back;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod traffic;
 mod veil;
 mod view;
 mod whole;

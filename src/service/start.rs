@@ -18,6 +18,7 @@ use super::people::{self, People, PeopleOptions};
 use super::sight::Sights;
 use super::stream::Stream;
 use super::tokens::{self, Tokens, Used};
+use super::traffic::Traffic;
 use super::view::Views;
 use super::writer::log::Log;
 use super::writer::{QUEUE, Request, Writer};
@@ -96,6 +97,7 @@ pub(super) struct Inner {
     pub proofs: RwLock<HashMap<Name, Arc<Proof>>>,
     pub engine_status: ArcSwap<EngineStatus>,
     pub views: Views,
+    pub traffic: Mutex<Traffic>,
     /// Whose turn it is to change emergency modes: what the database has and what is in force are the same.
     pub emergency: tokio::sync::Mutex<()>,
     tasks: TaskTracker,
@@ -192,6 +194,7 @@ impl Service {
             proofs: RwLock::new(proofs),
             engine_status: ArcSwap::default(),
             views: Views::default(),
+            traffic: Mutex::default(),
             emergency: tokio::sync::Mutex::default(),
             tasks,
             stop: stop.drop_guard(),
