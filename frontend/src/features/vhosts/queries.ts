@@ -37,7 +37,9 @@ export const serversQuery = (vhost: string) =>
   queryOptions({
     queryKey: keys.one("status", vhost, "servers"),
     queryFn: ({ signal }): Promise<UpstreamStatus> => call(getUpstreamStatus({ path: { vhost }, signal })),
-    refetchInterval: 10_000,
+    // While HAProxy is away each question is a line in the server's log.
+    retry: false,
+    refetchInterval: ({ state }) => (state.error ? 60_000 : 10_000),
   });
 
 export const ipListQuery = (ip_list: string) =>
