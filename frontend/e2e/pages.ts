@@ -23,6 +23,7 @@ export const PAGES: PanelPage[] = [
   { name: "vhost-access", path: "/vhosts/store?tab=access", title: "Store" },
   { name: "vhost-policy", path: "/vhosts/store?tab=policy", title: "Store" },
   { name: "vhost-limits", path: "/vhosts/store?tab=limits", title: "Store" },
+  { name: "vhost-traffic", path: "/vhosts/store?tab=traffic", title: "Store" },
   { name: "vhost-proof", path: "/vhosts/store?tab=proof", title: "Store" },
   { name: "vhost-json", path: "/vhosts/store?tab=json", title: "Store" },
   { name: "vhost-edit", path: "/vhosts/store/edit", title: "Edit Store" },

@@ -78,6 +78,7 @@ func (a *Agent) request(m *spop.Message, arrived time.Time) spop.Reply {
 	}
 	req.Arrived = arrived
 	v := a.engine.Evaluate(a.ctx, req)
+	a.engine.Traffic.Count(req, v)
 	return spop.Reply{Actions: variables(req.ID, v, export), Withhold: v.Withhold}
 }
 

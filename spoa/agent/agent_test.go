@@ -137,6 +137,25 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// What HAProxy asks for its clients is counted by vhost; waftest's is 7.
+func TestTraffic(t *testing.T) {
+	e, path := start(t, usual)
+	load(t, e, "app", waftest.Application)
+	c := dial(t, path)
+	const attack = "q=1%27%20or%201=1--"
+	for _, x := range []struct{ app, parameters, query string }{
+		{"app", "1.1.5.4.B.W-", "a=b"}, {"app", "1.1.5.4.B.W-", attack}, {"app", "1.1.5.4.D.W-", attack},
+		{"app", "1.1.5.4.D.W-", "a=b"}, {"nope", "1.1.5.4.B.W-", "a=b"},
+		{"app", "1.1.5.4.B.WP", "a=b"}, {"app", "1.1.5.4.B.Wp", attack}, {"app", "1.1.5.4.D.CP", attack},
+	} {
+		ask(t, c, request(x.app, waftest.ID(x.parameters), "/", x.query, ""))
+	}
+	want := waf.Counts{Inspected: 4, Blocked: 1, Detected: 1, Failed: 1}
+	if got := e.Traffic.Vhosts(); len(got) != 1 || got[7] != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func TestOverloadOnTheWire(t *testing.T) {
 	e, path := start(t, waf.Limits{Evaluations: 1, Queue: 10, QueueTimeout: 50 * time.Millisecond})
 	load(t, e, "app", waftest.Tiny("evil", 190000))

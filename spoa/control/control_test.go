@@ -127,6 +127,27 @@ func TestAgent(t *testing.T) {
 	c.do(404, "DELETE", "/v1/applications/a.b_c-1", nil)
 }
 
+func TestTraffic(t *testing.T) {
+	var traffic *waf.Traffic
+	c := start(t, RoleAgent, func(o *Options) { traffic = &o.Engine.Traffic })
+	got := c.do(200, "GET", "/v1/traffic", nil)
+	if fmt.Sprint(got["vhosts"]) != "map[]" || got["pid"].(float64) < 1 || got["started_at"] != c.do(200, "GET", "/v1/status", nil)["started_at"] {
+		t.Errorf("%v", got)
+	}
+	id := waftest.ID("1.1.5.4.B.W-")
+	traffic.Count(&waf.Request{ID: id}, waf.Verdict{Action: "deny"})
+	// Who asks here is no client.
+	c.do(200, "PUT", "/v1/applications/a", directives(waftest.Tiny("evil", 190000)))
+	c.do(200, "POST", "/v1/applications/a/evaluate", object{"id": id, "method": "GET", "uri": "/evil", "version": "1.1"})
+	got = c.do(200, "GET", "/v1/traffic", nil)["vhosts"].(object)
+	if fmt.Sprint(got) != "map[7:map[blocked:1 detected:0 failed:0 inspected:1]]" {
+		t.Errorf("%v", got)
+	}
+	if got := start(t, RoleValidator, nil).do(200, "GET", "/v1/traffic", nil); fmt.Sprint(got["vhosts"]) != "map[]" {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	c := start(t, RoleAgent, nil)
 	long := strings.Repeat("x", 129)

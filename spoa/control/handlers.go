@@ -27,6 +27,21 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request, _ string) error 
 	return nil
 }
 
+// traffic tells counts with the process that counted: they begin at 0 with it.
+func (s *Server) traffic(w http.ResponseWriter, _ *http.Request, _ string) error {
+	var vhosts map[uint32]waf.Counts
+	if s.opt.Engine != nil {
+		vhosts = s.opt.Engine.Traffic.Vhosts()
+	}
+	if vhosts == nil {
+		vhosts = map[uint32]waf.Counts{}
+	}
+	write(w, http.StatusOK, map[string]any{
+		"pid": os.Getpid(), "started_at": s.opt.Info.StartedAt.UTC().Format(time.RFC3339), "vhosts": vhosts,
+	})
+	return nil
+}
+
 type applicationItem struct {
 	Name      string     `json:"name"`
 	Digest    string     `json:"digest"`

@@ -114,6 +114,8 @@ func (s *Server) route(path string) (route, string) {
 	switch path {
 	case "/v1/status":
 		return route{http.MethodGet: (*Server).status}, ""
+	case "/v1/traffic":
+		return route{http.MethodGet: (*Server).traffic}, ""
 	case "/v1/applications":
 		return route{http.MethodGet: (*Server).list}, ""
 	case "/v1/validate":

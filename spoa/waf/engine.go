@@ -43,12 +43,14 @@ type Meter interface {
 // Engine evaluates requests.
 type Engine struct {
 	Registry *Registry
-	log      *slog.Logger
-	meter    Meter
-	events   func(*Event)
-	turns    turns
-	running  atomic.Int64
-	faults   atomic.Pointer[Faults]
+	// Traffic counts what came of HAProxy's requests; whoever asks for them says so.
+	Traffic Traffic
+	log     *slog.Logger
+	meter   Meter
+	events  func(*Event)
+	turns   turns
+	running atomic.Int64
+	faults  atomic.Pointer[Faults]
 }
 
 // NewEngine makes an engine. events may be nil.

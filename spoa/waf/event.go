@@ -113,17 +113,23 @@ func newEvent(app *Application, req *Request, tx types.Transaction, v *Verdict, 
 	case "D":
 		ev.Mode = "detect"
 	}
+	ev.Detected = v.Detected
+	ev.DurationMS = float64(time.Since(begin).Microseconds()) / 1000
+	return ev
+}
+
+// detected is what would have been done, had the rules not only detected.
+func detected(tx types.Transaction, v *Verdict, own *Match) *Detected {
 	if d, ok := tx.(interface{ DetectionOnlyInterruption() *types.Interruption }); ok {
 		if it := d.DetectionOnlyInterruption(); it != nil {
 			would := verdictOf(it)
-			ev.Detected = &Detected{Action: would.Action, Status: would.Status, RuleID: would.RuleID}
+			return &Detected{Action: would.Action, Status: would.Status, RuleID: would.RuleID}
 		}
 	}
-	if own != nil && !own.Disruptive && v.Action == "allow" && ev.Detected == nil {
-		ev.Detected = &Detected{Action: "deny", Status: 400, RuleID: own.ID}
+	if own != nil && !own.Disruptive && v.Action == "allow" {
+		return &Detected{Action: "deny", Status: 400, RuleID: own.ID}
 	}
-	ev.DurationMS = float64(time.Since(begin).Microseconds()) / 1000
-	return ev
+	return nil
 }
 
 // logs tells whether the rule has the log action. The engine's public interface does not say.

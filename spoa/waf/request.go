@@ -103,6 +103,8 @@ type Verdict struct {
 	Score int
 	// Rules are the ids of matched detection rules, in the order of their match.
 	Rules []int
+	// Detected is what would have been done, had the rules not only detected; nil for nothing.
+	Detected *Detected
 	// Withhold asks for no answer at all (tests only).
 	Withhold bool
 }

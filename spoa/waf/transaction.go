@@ -52,6 +52,7 @@ func (e *Engine) evaluate(app *Application, req *Request) (v Verdict) {
 	if own != nil {
 		v.Rules = append(v.Rules, own.ID)
 	}
+	v.Detected = detected(tx, &v, own)
 	score, mode := variable(tx, "blocking_inbound_anomaly_score"), variable(tx, "gp_mode")
 	v.Score, _ = strconv.Atoi(score)
 	if e.events != nil {

@@ -35,6 +35,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .merge(v1::deployments::routes())
         .merge(v1::audit::routes())
         .merge(v1::status::routes())
+        .merge(v1::traffic::routes())
         .merge(v1::mode_override::routes())
         .merge(v1::roles::routes())
         .merge(v1::tokens::routes())

@@ -14,7 +14,7 @@ use super::printer::{Printer, Tone};
 use super::secret_files::secret_files;
 use super::{compose, programs};
 use crate::config::Settings;
-use crate::dataplane::EngineStatus;
+use crate::dataplane::{EngineStatus, known_fault};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -190,7 +190,9 @@ async fn haproxy(checks: &mut Checks, settings: &Settings) -> Option<String> {
             let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());
             let found = parts.next().zip(parts.next()).unwrap_or_default();
             let detail = format!("{version} ({})", program.display());
-            if TESTED_HAPROXY.contains(&found) {
+            if let Some(words) = known_fault(version) {
+                checks.fail("haproxy", detail, words);
+            } else if TESTED_HAPROXY.contains(&found) {
                 checks.ok("haproxy", detail);
             } else if found > TESTED_HAPROXY[0] {
                 checks.warn(

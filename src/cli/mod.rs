@@ -26,8 +26,10 @@ mod rollback;
 mod seal;
 mod secret_files;
 mod serve;
+mod servers;
 mod status;
 mod token;
+mod traffic;
 mod tree;
 mod user;
 mod user_words;
@@ -91,6 +93,10 @@ enum Command {
     Keys(keys::Arguments),
     /// Show what is live and what is not; exit code 1 where something is behind, refused or unproven
     Status(status::Arguments),
+    /// Show which servers of a vhost are up
+    Servers(servers::Arguments),
+    /// Show requests and blocks of the last hour, by the minute
+    Traffic(traffic::Arguments),
     /// Make, list and revoke tokens for pipelines
     Token(token::Arguments),
     /// Emergency: put a vhost into another mode for a while, whatever its policies say
@@ -110,6 +116,8 @@ impl Command {
             Self::Diff(arguments) => Some(&mut arguments.connection),
             Self::Rollback(arguments) => Some(&mut arguments.connection),
             Self::Status(arguments) => Some(&mut arguments.connection),
+            Self::Servers(arguments) => Some(&mut arguments.connection),
+            Self::Traffic(arguments) => Some(&mut arguments.connection),
             Self::Token(arguments) => Some(&mut arguments.connection),
             Self::ModeOverride(arguments) => Some(&mut arguments.connection),
             Self::User(arguments) => Some(arguments.command.connection()?),
@@ -165,6 +173,8 @@ fn run(cli: Cli, environment: Vec<(String, String)>, printer: &Printer) -> Resul
         Command::Diff(arguments) => on_runtime(diff::run(arguments, printer)),
         Command::Rollback(arguments) => on_runtime(rollback::run(arguments, printer)),
         Command::Status(arguments) => on_runtime(status::run(arguments, printer)),
+        Command::Servers(arguments) => on_runtime(servers::run(arguments, printer)),
+        Command::Traffic(arguments) => on_runtime(traffic::run(arguments, printer)),
         Command::ModeOverride(arguments) => on_runtime(mode_override::run(arguments, printer)),
         Command::Token(arguments) => on_runtime(token::run(arguments, printer)),
         Command::User(user::Arguments { command: user::Command::SetupLink }) => {

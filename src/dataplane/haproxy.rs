@@ -60,6 +60,15 @@ pub fn info_field<'a>(info: &'a str, key: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.split_once(':').filter(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v.trim()))
 }
 
+/// What is known against a version (`2.8.25-5cf5d0683`), and what to do about it.
+pub fn known_fault(version: &str) -> Option<&'static str> {
+    let mut parts = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    // Tried: 2.6.12 and 2.8.20 have it not, 2.8.21 and 2.8.25 have it.
+    (parts.next() == Some(2) && parts.next() == Some(8) && matches!(parts.next(), Some(21..=25))).then_some(
+        "a client can end this HAProxy by HTTP/2 trailers that are malformed, most easily where nothing is inspected: take 2.8.20 or 2.6",
+    )
+}
+
 /// How a reload went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reload {
@@ -152,6 +161,20 @@ fn words_of(reply: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_that_a_client_can_end_are_known() {
+        for (version, known) in [
+            ("2.8.25-5cf5d0683", true),
+            ("2.8.21", true),
+            ("2.8.20-ba7f619f3", false),
+            ("2.8.26", false),
+            ("2.6.12-1+deb12u4", false),
+            ("2.8", false),
+        ] {
+            assert_eq!(known_fault(version).is_some(), known, "{version}");
+        }
+    }
 
     #[test]
     fn processes_of_2_6() {

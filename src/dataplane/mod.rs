@@ -2,6 +2,7 @@
 //! Today it runs inside `serve`; it will run on other hosts later.
 //!
 //! - `cli`, `haproxy`, `maps`: HAProxy's sockets, processes, and the maps inside its workers
+//! - `stat`, `traffic`: what HAProxy sees of servers, and what the engines have counted
 //! - `spoa`: guard-spoa's control socket
 //! - `release`, `marks`: what the engines read, in folders that are never half
 //! - `check`, `preflight`: what can be known before traffic is touched
@@ -20,9 +21,11 @@ mod probe;
 mod release;
 mod restore;
 mod spoa;
+mod stat;
 mod status;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -34,11 +37,14 @@ use tokio::sync::Mutex;
 
 use self::check::Checked;
 use self::haproxy::Haproxy;
+pub use self::haproxy::known_fault;
 use self::maps::{Known, Worker};
 use self::probe::{HANDOVER, Prober};
 use self::release::Releases;
 pub use self::spoa::Accepted;
 use self::spoa::{Judgement, Spoa, TOO_EXPENSIVE, Validator};
+pub use self::stat::{ServerCheck, ServerState, ServerStatus};
+pub use self::traffic::{Counted, TrafficSample};
 use crate::compile::NodeSettings;
 use crate::domain::deployment::{DeploymentState, Lane, Step};
 use crate::domain::proof::Proof;
@@ -290,6 +296,16 @@ impl Node {
 
     pub async fn engine_status(&self) -> EngineStatus {
         status::engine_status(&self.inner).await
+    }
+
+    /// What the engines have counted of clients' requests; of an engine that does not answer, nothing.
+    pub async fn traffic(&self) -> TrafficSample {
+        traffic::sample(&self.inner).await
+    }
+
+    /// The servers of a vhost's backend as HAProxy sees them now, none where it has no such backend; in words, why it cannot be asked.
+    pub async fn servers(&self, vhost: u32) -> Result<Vec<ServerStatus>, String> {
+        status::servers(&self.inner, vhost).await
     }
 }
 

@@ -1,16 +1,17 @@
 //! guard-spoa's control socket: HTTP and JSON for its owner. The agent serves, the validator only compiles.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
 use super::Verdict;
-use crate::domain::{FieldError, Finding, Severity};
+use crate::domain::{FieldError, Finding, Severity, TrafficCounts};
 use crate::render::RenderedRuleSet;
 
 /// Bytes of an answer that are read: thousands of findings fit.
@@ -28,6 +29,36 @@ pub struct Status {
     pub applications: usize,
     pub in_flight: i64,
     pub config: String,
+}
+
+/// What a process has counted of clients' requests since it began.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Traffic {
+    pub pid: u32,
+    #[serde(with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+    /// By number.
+    #[serde(deserialize_with = "verdicts")]
+    pub vhosts: HashMap<u32, TrafficCounts>,
+}
+
+fn verdicts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<HashMap<u32, TrafficCounts>, D::Error> {
+    #[derive(Deserialize)]
+    struct Verdicts {
+        inspected: u32,
+        blocked: u32,
+        detected: u32,
+        failed: u32,
+    }
+    let told = HashMap::<u32, Verdicts>::deserialize(from)?;
+    let counts = |Verdicts { inspected, blocked, detected, failed }| TrafficCounts {
+        inspected,
+        blocked,
+        detected,
+        failed,
+        ..TrafficCounts::default()
+    };
+    Ok(told.into_iter().map(|(vhost, told)| (vhost, counts(told))).collect())
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -125,6 +156,10 @@ impl Spoa {
 
     pub async fn status(&self) -> Result<Status, SpoaError> {
         self.call(reqwest::Method::GET, "/v1/status", None).await?.parse()
+    }
+
+    pub async fn traffic(&self) -> Result<Traffic, SpoaError> {
+        self.call(reqwest::Method::GET, "/v1/traffic", None).await?.parse()
     }
 
     /// What is loaded, by name; what is on its way out is not.

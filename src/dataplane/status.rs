@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::haproxy::{info_field, structure_of};
+use super::haproxy::{Processes, info_field, known_fault, structure_of};
+use super::stat::{self, ServerStatus};
 use super::{EngineStatus, Inner, Running, blocking};
 use crate::render::Bundle;
 
@@ -11,16 +12,11 @@ use crate::render::Bundle;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub async fn engine_status(inner: &Inner) -> EngineStatus {
-    let late = || format!("no answer in {} s", PATIENCE.as_secs());
-    let haproxy = async {
-        let asked = async {
-            let processes = inner.haproxy.processes().await.map_err(|e| e.to_string())?;
-            let current = processes.current.ok_or("HAProxy has no worker that takes connections")?;
-            let info = inner.haproxy.info(current).await.map_err(|e| e.to_string())?;
-            Ok::<_, String>((processes, info))
-        };
-        tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(format!("HAProxy: {}", late())))
-    };
+    let haproxy = haproxy(async {
+        let (processes, current) = current(inner).await?;
+        let info = inner.haproxy.info(current).await.map_err(|e| e.to_string())?;
+        Ok((processes, info))
+    });
     let spoa = |client| async move {
         let client: &super::spoa::Spoa = client;
         tokio::time::timeout(PATIENCE, client.status()).await.map_or_else(|_| Err(late()), |said| said.map_err(|e| e.to_string()))
@@ -34,6 +30,7 @@ pub async fn engine_status(inner: &Inner) -> EngineStatus {
             status.structure = structure_of(&info).to_owned();
             let version = info_field(&info, "Version").unwrap_or(&processes.version);
             status.versions.insert("haproxy".into(), version.to_owned());
+            status.problems.extend(known_fault(version).map(|words| format!("HAProxy {version}: {words}")));
             if processes.failed > 0 {
                 status.problems.push("HAProxy's last reload failed; it serves what it had".to_owned());
             }
@@ -58,6 +55,31 @@ pub async fn engine_status(inner: &Inner) -> EngineStatus {
         Err(said) => status.problems.push(format!("the validator: {said}")),
     }
     status
+}
+
+pub async fn servers(inner: &Inner, vhost: u32) -> Result<Vec<ServerStatus>, String> {
+    haproxy(async {
+        let (_, current) = current(inner).await?;
+        // 4: servers; -1: all of them.
+        let said = inner.haproxy.cli.ask(&format!("@!{current} show stat be_{vhost} 4 -1")).await.map_err(|e| e.to_string())?;
+        Ok(stat::servers(&said))
+    })
+    .await
+}
+
+fn late() -> String {
+    format!("no answer in {} s", PATIENCE.as_secs())
+}
+
+async fn haproxy<T>(asked: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(format!("HAProxy: {}", late())))
+}
+
+/// The worker that takes connections.
+async fn current(inner: &Inner) -> Result<(Processes, u32), String> {
+    let processes = inner.haproxy.processes().await.map_err(|e| e.to_string())?;
+    let current = processes.current.ok_or("HAProxy has no worker that takes connections")?;
+    Ok((processes, current))
 }
 
 pub async fn drift(inner: &Inner, running: &Running, bundle: &Bundle) -> Option<String> {

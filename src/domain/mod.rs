@@ -27,6 +27,7 @@ pub mod rule;
 pub mod snapshot;
 pub mod sso;
 pub mod token;
+pub mod traffic;
 pub mod upstream;
 pub mod vhost;
 
@@ -47,5 +48,6 @@ pub use revision::Revision;
 pub use snapshot::{Kind, Snapshot, Versioned};
 pub use sso::{GroupRole, Source, SsoIdentity, SsoSubject};
 pub use token::{NewToken, TokenInfo};
+pub use traffic::{TrafficCounts, TrafficPoint};
 pub use upstream::{Server, Upstream};
 pub use vhost::Vhost;

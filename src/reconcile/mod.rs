@@ -35,6 +35,8 @@ use seams::{Engines, Journal};
 
 /// How often it looks although nobody called.
 const PERIOD: Duration = Duration::from_secs(5);
+/// How often what the engines have counted is read.
+const SAMPLE: Duration = Duration::from_secs(10);
 /// How long an engine may be silent before it is said to be away.
 const AGAIN: Duration = Duration::from_millis(300);
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
@@ -42,10 +44,11 @@ const LAST_BACKOFF: Duration = Duration::from_secs(10);
 
 /// Runs until `cancel`; what is under way then is finished first, and what is left is picked up at the next start.
 pub async fn run(service: Service, node: Node, cancel: CancellationToken) {
+    let counts = count_traffic(service.clone(), node.clone(), cancel.clone());
     let (journal, engines) = (Arc::new(service), Arc::new(node));
     let statuses = report_status(journal.clone(), engines.clone(), cancel.clone());
     let reconciler = Reconciler::new(journal, engines, PERIOD);
-    tokio::join!(statuses, reconciler.run(cancel));
+    tokio::join!(statuses, counts, reconciler.run(cancel));
 }
 
 /// Its own loop, so that a long deployment does not make the status old.
@@ -61,6 +64,17 @@ async fn report_status<J: Journal, E: Engines>(journal: Arc<J>, engines: Arc<E>,
         tokio::select! {
             () = cancel.cancelled() => return,
             () = tokio::time::sleep(PERIOD) => {}
+        }
+    }
+}
+
+/// An engine that is away gives no numbers; the status says that it is.
+async fn count_traffic(service: Service, node: Node, cancel: CancellationToken) {
+    loop {
+        service.add_traffic(node.traffic().await);
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(SAMPLE) => {}
         }
     }
 }

@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::entries::micros;
 use super::{Caller, LiveState, Service, Waited};
-use crate::dataplane::EngineStatus;
+use crate::dataplane::{EngineStatus, ServerStatus};
 use crate::domain::audit::AuditEvent;
 use crate::domain::deployment::{Deployment, DeploymentState, Step};
 use crate::domain::error::{Error, Result};
 use crate::domain::proof::{Proof, ProofState};
-use crate::domain::{Action, Name, Revision};
+use crate::domain::{Action, Name, Revision, Subject};
 use crate::store;
 
 /// Taken-back revisions remembered.
@@ -131,6 +131,12 @@ impl Service {
         let proofs = self.inner.proofs.read().unwrap_or_else(PoisonError::into_inner);
         // Of this vhost, not of a deleted one that had its name.
         Ok(proofs.get(vhost).filter(|proof| proof.at >= held.created_at).cloned())
+    }
+
+    /// The servers of a vhost as HAProxy sees them now, in their order; none until the vhost is live. `Unavailable`: HAProxy does not say.
+    pub async fn servers(&self, caller: &Caller, vhost: &str) -> Result<Vec<ServerStatus>> {
+        let held = self.vhost(caller, &self.head_for(caller), vhost, Subject::Vhost)?;
+        self.inner.engines.servers(held.number).await.map_err(Error::Unavailable)
     }
 
     /// A new deployment of `revision`, pending; older pending ones become superseded.

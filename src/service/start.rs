@@ -13,11 +13,13 @@ use tokio_util::task::TaskTracker;
 use uuid::{ContextV7, Uuid};
 
 use super::audit::{self, Appending, Floods};
-use super::judge::{Engines, Judge};
+use super::engines::Engines;
+use super::judge::Judge;
 use super::people::{self, People, PeopleOptions};
 use super::sight::Sights;
 use super::stream::Stream;
 use super::tokens::{self, Tokens, Used};
+use super::traffic::Traffic;
 use super::view::Views;
 use super::writer::log::Log;
 use super::writer::{QUEUE, Request, Writer};
@@ -96,6 +98,8 @@ pub(super) struct Inner {
     pub proofs: RwLock<HashMap<Name, Arc<Proof>>>,
     pub engine_status: ArcSwap<EngineStatus>,
     pub views: Views,
+    pub traffic: Mutex<Traffic>,
+    pub engines: Arc<dyn Engines>,
     /// Whose turn it is to change emergency modes: what the database has and what is in force are the same.
     pub emergency: tokio::sync::Mutex<()>,
     tasks: TaskTracker,
@@ -177,7 +181,7 @@ impl Service {
         tasks.spawn(async move { stopped.run_until_cancelled(following).await });
 
         let node = Arc::new(node);
-        let judge = Judge::new(engines, Arc::clone(&node));
+        let judge = Judge::new(Arc::clone(&engines), Arc::clone(&node));
         let inner = Inner {
             store,
             shared,
@@ -192,6 +196,8 @@ impl Service {
             proofs: RwLock::new(proofs),
             engine_status: ArcSwap::default(),
             views: Views::default(),
+            traffic: Mutex::default(),
+            engines,
             emergency: tokio::sync::Mutex::default(),
             tasks,
             stop: stop.drop_guard(),

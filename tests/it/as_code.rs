@@ -17,15 +17,15 @@ use crate::wire::{SQLI, get};
 
 /// What a command came to.
 #[derive(Debug)]
-struct Ran {
+pub struct Ran {
     code: Option<i32>,
-    out: String,
+    pub out: String,
     err: String,
 }
 
 impl Ran {
     #[track_caller]
-    fn expect(self, code: i32) -> Self {
+    pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
         self
     }
@@ -51,7 +51,7 @@ async fn run_at(url: &str, stack: &Stack, folder: &Path, arguments: &[&str]) -> 
     ended(command(GUARD_PROXY, url, &stack.token, folder).args(arguments).spawn().expect("it starts")).await
 }
 
-async fn run(stack: &Stack, folder: &Path, arguments: &[&str]) -> Ran {
+pub async fn run(stack: &Stack, folder: &Path, arguments: &[&str]) -> Ran {
     run_at(&format!("http://{}", stack.api), stack, folder, arguments).await
 }
 

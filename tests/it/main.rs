@@ -32,6 +32,7 @@ mod settings;
 mod smuggling;
 mod spop;
 mod stack;
+mod traffic;
 mod upgrades;
 mod verdicts;
 mod versions;

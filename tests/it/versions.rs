@@ -43,7 +43,7 @@ async fn the_haproxy_asked_for_serves_and_judges() {
 
     // Others, which judge and do not serve: one that nobody has tried, and one that is too old.
     let other = stack.path("other-haproxy");
-    for (says, judged) in [("3.0.5-8e879a5", "warn"), ("2.4.22-f8e3218", "fail")] {
+    for (says, judged) in [("3.0.5-8e879a5", "warn"), ("2.4.22-f8e3218", "fail"), ("2.8.25-5cf5d0683", "fail")] {
         std::fs::write(&other, format!("#!/bin/sh\necho 'HAProxy version {says} 2025/01/01 - https://haproxy.org/'\n")).expect("a file");
         std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o700)).expect("its mode");
         let checks = doctor(&stack, &other);

@@ -11,6 +11,7 @@ export type Resource =
   | "deployments"
   | "status"
   | "proofs"
+  | "traffic"
   | "audit"
   | "users"
   | "tokens"

@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 use crate::api::{ApiOptions, ApiState, router};
 use crate::compile::sample;
-use crate::dataplane::{Accepted, Verdict};
+use crate::dataplane::{Accepted, ServerState, ServerStatus, Verdict};
 use crate::render::{Bundle, RenderedRuleSet};
 use crate::service::{Engines, PeopleOptions, Service};
 use crate::store::{Store, StoreSettings};
@@ -39,6 +39,21 @@ impl Engines for Agreeable {
     }
     fn accepted(&self) -> &Accepted {
         &self.0
+    }
+    /// Of the first vhost alone.
+    fn servers(&self, vhost: u32) -> BoxFuture<'_, Result<Vec<ServerStatus>, String>> {
+        let server = ServerStatus {
+            name: "s".to_owned(),
+            address: "192.0.2.10:8080".to_owned(),
+            state: ServerState::Unchecked,
+            in_state_s: 3,
+            check: None,
+            sessions: 0,
+            requests: 2,
+            connect_errors: 1,
+            response_errors: 0,
+        };
+        Box::pin(async move { if vhost == 1 { Ok(vec![server]) } else { Err("HAProxy does not answer".to_owned()) } })
     }
 }
 

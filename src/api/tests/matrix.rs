@@ -23,7 +23,7 @@ fn asked(operation: &str) -> Option<(Action, Subject, Option<Value>)> {
     let site = || Some(vhost("in"));
     let empty = || Some(json!({}));
     Some(match operation {
-        "list_vhosts" | "get_vhost" | "get_vhost_status" => (Read, Vhost, None),
+        "list_vhosts" | "get_vhost" | "get_vhost_status" | "get_upstream_status" | "get_vhost_traffic" => (Read, Vhost, None),
         "put_vhost" => (Update, Vhost, site()),
         "patch_vhost" => (Update, Vhost, empty()),
         "delete_vhost" => (Delete, Vhost, None),
@@ -71,7 +71,7 @@ fn asked(operation: &str) -> Option<(Action, Subject, Option<Value>)> {
         "rollback" => (Update, Revision, Some(json!({"plan_digest": "x"}))),
         "list_revision_files" | "get_revision_file" => (Read, File, None),
         "list_deployments" | "get_deployment" => (Read, Deployment, None),
-        "get_status" => (Read, Status, None),
+        "get_status" | "get_traffic" => (Read, Status, None),
         "get_mode_override" => (Read, ModeOverride, None),
         // Wrong, so that whoever may is told 422.
         "put_mode_override" => (Update, ModeOverride, Some(json!({"mode": "off", "until": "2001-01-01T00:00:00Z", "reason": "x"}))),

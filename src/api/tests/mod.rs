@@ -21,3 +21,5 @@ mod sso;
 mod sso_attacks;
 mod sso_lab;
 mod sso_provider;
+mod traffic;
+mod upstream;

@@ -25,5 +25,6 @@ pub mod sso;
 pub mod status;
 pub mod tokens;
 pub mod totp;
+pub mod traffic;
 pub mod users;
 pub mod vhosts;

@@ -1,4 +1,4 @@
-//! `/api/v1/status` and `/api/v1/vhosts/{vhost}/status`: what is live, and what has been seen to be.
+//! `/api/v1/status`, `/api/v1/vhosts/{vhost}/status` and `/api/v1/vhosts/{vhost}/upstream/status`: what is live, and what has been seen to be.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::api::extract::{Asker, NoParams, Path, Query};
 use crate::api::problem::Problem;
 use crate::api::representation::json;
 use crate::api::state::ApiState;
-use crate::dataplane::EngineStatus;
+use crate::dataplane::{EngineStatus, ServerStatus};
 use crate::domain::deployment::Deployment;
 use crate::domain::proof::{Proof, ProofState};
 use crate::domain::{Action, ModeOverride, Name, Revision, Subject};
 
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(status)).routes(routes!(vhost_status))
+    OpenApiRouter::new().routes(routes!(status)).routes(routes!(vhost_status)).routes(routes!(upstream_status))
 }
 
 /// Where everything is.
@@ -142,4 +142,28 @@ async fn vhost_status(
         proof,
     };
     json(StatusCode::OK, &status)
+}
+
+/// The servers of a vhost, as HAProxy sees them now.
+#[derive(Serialize, ToSchema)]
+pub struct UpstreamStatus {
+    /// In the order of the configuration that is live; none until the vhost is live.
+    items: Vec<ServerStatus>,
+    total: usize,
+}
+
+/// Read the status of a vhost's servers
+///
+/// HAProxy is asked at once; 503 `unavailable` where it does not answer within 3 s.
+#[utoipa::path(get, path = "/api/v1/vhosts/{vhost}/upstream/status", operation_id = "get_upstream_status", tag = "status",
+    params(("vhost" = Name, Path)),
+    responses((status = 200, description = "Which servers are up, and what their last checks said.", body = UpstreamStatus)))]
+async fn upstream_status(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Path(name): Path<String>,
+    _: Query<NoParams>,
+) -> Result<Response, Problem> {
+    let items = state.service.servers(&asker, &name).await?;
+    json(StatusCode::OK, &UpstreamStatus { total: items.len(), items })
 }

@@ -12,7 +12,7 @@ use crate::domain::proof::ProofState;
 use crate::domain::{Entry, Snapshot};
 use crate::render::{Bundle, RenderedRuleSet};
 
-const SQLI: &str = "/?id=1%27%20OR%20%271%27=%271";
+pub const SQLI: &str = "/?id=1%27%20OR%20%271%27=%271";
 
 fn vhost(snapshot: &mut Snapshot, number: u32, name: &str, policy: &str) {
     let upstream = json!({"servers": [{"address": "127.0.0.1", "port": 9}]});

@@ -4,3 +4,4 @@ mod apply;
 mod damage;
 pub mod lab;
 mod maps;
+mod stat;

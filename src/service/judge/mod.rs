@@ -7,7 +7,6 @@ mod scope;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -20,38 +19,13 @@ use self::scales::Scales;
 pub use self::scope::Judged;
 use self::scope::{merged_with, ruleset_of, strict_of, structure_of};
 use super::apply::Change;
+use super::engines::Engines;
 use super::whole;
 use crate::compile::{self, NodeSettings};
-use crate::dataplane::{Accepted, Node, Verdict};
+use crate::dataplane::Verdict;
 use crate::domain::error::{Error, Result};
 use crate::domain::{FieldError, Finding, Name, Policy, Snapshot, Versioned, Vhost};
-use crate::render::{self, Bundle, RenderedRuleSet};
-
-/// The engines as far as they judge content. A seam for tests: a stub can refuse or hang.
-pub trait Engines: Send + Sync {
-    fn validate_ruleset<'a>(&'a self, ruleset: &'a RenderedRuleSet) -> BoxFuture<'a, Verdict>;
-    fn validate_structure<'a>(&'a self, bundle: &'a Bundle) -> BoxFuture<'a, Verdict>;
-    /// Rule sets that were accepted, so that nothing is judged twice.
-    fn accepted(&self) -> &Accepted;
-    /// The last resort against an engine that never answers: engines have limits of their own, and turns to wait for.
-    fn patience(&self) -> Duration {
-        Duration::from_secs(60)
-    }
-}
-
-impl Engines for Node {
-    fn validate_ruleset<'a>(&'a self, ruleset: &'a RenderedRuleSet) -> BoxFuture<'a, Verdict> {
-        Box::pin(Node::validate_ruleset(self, ruleset))
-    }
-
-    fn validate_structure<'a>(&'a self, bundle: &'a Bundle) -> BoxFuture<'a, Verdict> {
-        Box::pin(Node::validate_structure(self, bundle))
-    }
-
-    fn accepted(&self) -> &Accepted {
-        Node::accepted(self)
-    }
-}
+use crate::render::{self, RenderedRuleSet};
 
 /// Judgements at once: each may cost an engine a core and some hundred megabytes.
 const AT_ONCE: usize = 2;

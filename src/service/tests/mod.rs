@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Caller, Engines, Operation, Precondition, Service, Written};
 use crate::compile::sample;
-use crate::dataplane::{Accepted, Verdict};
+use crate::dataplane::{Accepted, ServerStatus, Verdict};
 use crate::domain::error::{Error, Result};
 use crate::domain::{FieldError, Kind, Name, Principal, Snapshot};
 use crate::render::{Bundle, RenderedRuleSet};
@@ -35,6 +35,7 @@ mod scope_reads;
 mod scopes;
 mod seals;
 mod take_back;
+mod traffic;
 mod writes;
 
 /// What the stub says when asked.
@@ -84,6 +85,9 @@ impl Engines for Stub {
     }
     fn accepted(&self) -> &Accepted {
         &self.accepted
+    }
+    fn servers(&self, _: u32) -> BoxFuture<'_, Result<Vec<ServerStatus>, String>> {
+        Box::pin(async { Err("gone".to_owned()) })
     }
     fn patience(&self) -> std::time::Duration {
         std::time::Duration::from_millis(300)

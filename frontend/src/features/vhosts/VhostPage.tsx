@@ -10,6 +10,7 @@ import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
 import { StatusBadge } from "@/components/StatusBadge";
 import { TextLink } from "@/components/TextLink";
+import { TrafficPart } from "@/features/traffic/TrafficPart";
 import { EmergencyMode } from "./EmergencyMode";
 import { Labels } from "./Labels";
 import { proofQuery, vhostQuery } from "./queries";
@@ -130,6 +131,8 @@ function Content({ tab, vhost }: { tab: Tab; vhost: VhostRepresentation }) {
       return <PolicyTab vhost={vhost} />;
     case "limits":
       return <LimitsTab vhost={vhost} />;
+    case "traffic":
+      return <TrafficPart vhost={vhost.name} />;
     case "proof":
       return <ProofTab vhost={vhost.name} />;
     case "json":

@@ -1,5 +1,6 @@
 import {
   getIpList,
+  getUpstreamStatus,
   getVhost,
   getVhostStatus,
   type IpListRepresentation,
@@ -8,6 +9,7 @@ import {
   listPolicies,
   listVhosts,
   paginate,
+  type UpstreamStatus,
   type VhostRepresentation,
   type VhostStatus,
 } from "@guard-proxy/client";
@@ -28,6 +30,16 @@ export const proofQuery = (vhost: string) =>
   queryOptions({
     queryKey: keys.one("status", vhost),
     queryFn: ({ signal }): Promise<VhostStatus> => call(getVhostStatus({ path: { vhost }, signal })),
+  });
+
+/** Servers as HAProxy sees them; no event tells when one goes down. */
+export const serversQuery = (vhost: string) =>
+  queryOptions({
+    queryKey: keys.one("status", vhost, "servers"),
+    queryFn: ({ signal }): Promise<UpstreamStatus> => call(getUpstreamStatus({ path: { vhost }, signal })),
+    // While HAProxy is away each question is a line in the server's log.
+    retry: false,
+    refetchInterval: ({ state }) => (state.error ? 60_000 : 10_000),
   });
 
 export const ipListQuery = (ip_list: string) =>

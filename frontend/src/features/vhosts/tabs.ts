@@ -4,6 +4,7 @@ export const TABS = [
   { value: "access", label: "Access" },
   { value: "policy", label: "Policy by path" },
   { value: "limits", label: "Limits" },
+  { value: "traffic", label: "Traffic" },
   { value: "proof", label: "Proof" },
   { value: "json", label: "JSON" },
 ] as const;

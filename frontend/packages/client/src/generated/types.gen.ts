@@ -2294,6 +2294,24 @@ export type Server = {
 };
 
 /**
+ * The last health check of a server.
+ */
+export type ServerCheck = {
+    /**
+     * The status that was answered, 100 to 599; null where there was none.
+     */
+    code: number | null;
+    /**
+     * HAProxy's words and, behind a colon, the server's; at most 200 characters.
+     */
+    said: string;
+    /**
+     * Milliseconds that it took.
+     */
+    took_ms: number;
+};
+
+/**
  * All elements, in their order: their number is bounded, so there are no pages.
  */
 export type ServerList = {
@@ -2343,6 +2361,45 @@ export type ServerRepresentation = {
      * Share of the requests, 0 (none) to 256.
      */
     weight: number;
+};
+
+/**
+ * What HAProxy does with a server: `up` and `down` are by its last checks, `unchecked` has none and gets requests whatever it answers, `draining`
+ * gets no new clients and `maintenance` nobody, as somebody told HAProxy at its socket, `unknown` is what this version does not know.
+ */
+export type ServerState = 'up' | 'down' | 'unchecked' | 'draining' | 'maintenance' | 'unknown';
+
+/**
+ * A server of a vhost, as HAProxy's worker that takes connections sees it. Its counters begin at 0 in each worker: with each reload.
+ */
+export type ServerStatus = {
+    /**
+     * Address and port; an IPv6 address in brackets.
+     */
+    address: string;
+    check: ServerCheck | null;
+    /**
+     * Of these, those for which no connection could be made.
+     */
+    connect_errors: number;
+    /**
+     * Seconds since it has been in this state, or since the worker began.
+     */
+    in_state_s: number;
+    name: string;
+    /**
+     * Requests that were sent to it, or were to be.
+     */
+    requests: number;
+    /**
+     * And those whose answer broke off or could not be read.
+     */
+    response_errors: number;
+    /**
+     * Requests that it is at work on.
+     */
+    sessions: number;
+    state: ServerState;
 };
 
 /**
@@ -2732,6 +2789,61 @@ export type TotpDisable = {
 };
 
 /**
+ * Requests of clients in the last hour.
+ */
+export type Traffic = {
+    /**
+     * At most 60, oldest first; the last one is under way. Minutes in which an engine, or this server, was away are left out.
+     */
+    points: Array<TrafficPoint>;
+    /**
+     * Seconds that a point is about.
+     */
+    step_s: number;
+};
+
+/**
+ * Requests of clients, by what became of them; probes are none. What is refused before it is inspected (by access lists, rate limits, sizes,
+ * framing, unknown hosts), or because no agent can be asked, is in none of them.
+ */
+export type TrafficCounts = {
+    /**
+     * Of these, those refused by it, in mode `block`.
+     */
+    blocked: number;
+    /**
+     * Of these, those that `block` would have refused, and `detect` let pass.
+     */
+    detected: number;
+    /**
+     * Got an answer without a verdict from guard-spoa: it was overloaded, or failed.
+     */
+    failed: number;
+    /**
+     * Went on to the upstream, inspected or not.
+     */
+    forwarded: number;
+    /**
+     * Got a verdict from guard-spoa.
+     */
+    inspected: number;
+    /**
+     * Of these, those answered with 500 to 599: by a server, or by HAProxy where no server could.
+     */
+    server_errors: number;
+};
+
+/**
+ * A minute of traffic.
+ */
+export type TrafficPoint = TrafficCounts & {
+    /**
+     * When the minute began.
+     */
+    at: string;
+};
+
+/**
  * Where a vhost's requests go.
  */
 export type Upstream = {
@@ -2755,6 +2867,17 @@ export type UpstreamPatch = {
      */
     servers?: Array<Server> | null;
     timeouts?: null | TimeoutsPatch;
+};
+
+/**
+ * The servers of a vhost, as HAProxy sees them now.
+ */
+export type UpstreamStatus = {
+    /**
+     * In the order of the configuration that is live; none until the vhost is live.
+     */
+    items: Array<ServerStatus>;
+    total: number;
 };
 
 /**
@@ -10303,6 +10426,67 @@ export type GetTokenResponses = {
 
 export type GetTokenResponse = GetTokenResponses[keyof GetTokenResponses];
 
+export type GetTrafficData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/traffic';
+};
+
+export type GetTrafficErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type GetTrafficError = GetTrafficErrors[keyof GetTrafficErrors];
+
+export type GetTrafficResponses = {
+    /**
+     * Requests by the minute, of the last hour.
+     */
+    200: Traffic;
+};
+
+export type GetTrafficResponse = GetTrafficResponses[keyof GetTrafficResponses];
+
 export type ListUsersData = {
     body?: never;
     path?: never;
@@ -12421,6 +12605,73 @@ export type GetVhostStatusResponses = {
 
 export type GetVhostStatusResponse = GetVhostStatusResponses[keyof GetVhostStatusResponses];
 
+export type GetVhostTrafficData = {
+    body?: never;
+    path: {
+        vhost: Name;
+    };
+    query?: never;
+    url: '/api/v1/vhosts/{vhost}/traffic';
+};
+
+export type GetVhostTrafficErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is nothing at the path, or nothing that the caller may know of.
+     */
+    404: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type GetVhostTrafficError = GetVhostTrafficErrors[keyof GetVhostTrafficErrors];
+
+export type GetVhostTrafficResponses = {
+    /**
+     * Requests by the minute, of the last hour.
+     */
+    200: Traffic;
+};
+
+export type GetVhostTrafficResponse = GetVhostTrafficResponses[keyof GetVhostTrafficResponses];
+
 export type ListServersData = {
     body?: never;
     path: {
@@ -13018,6 +13269,73 @@ export type PutServerResponses = {
 };
 
 export type PutServerResponse = PutServerResponses[keyof PutServerResponses];
+
+export type GetUpstreamStatusData = {
+    body?: never;
+    path: {
+        vhost: Name;
+    };
+    query?: never;
+    url: '/api/v1/vhosts/{vhost}/upstream/status';
+};
+
+export type GetUpstreamStatusErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is nothing at the path, or nothing that the caller may know of.
+     */
+    404: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type GetUpstreamStatusError = GetUpstreamStatusErrors[keyof GetUpstreamStatusErrors];
+
+export type GetUpstreamStatusResponses = {
+    /**
+     * Which servers are up, and what their last checks said.
+     */
+    200: UpstreamStatus;
+};
+
+export type GetUpstreamStatusResponse = GetUpstreamStatusResponses[keyof GetUpstreamStatusResponses];
 
 export type HealthData = {
     body?: never;

@@ -1,23 +1,23 @@
-import type { VhostRepresentation } from "@guard-proxy/client";
+import type { ServerStatus, VhostRepresentation } from "@guard-proxy/client";
 import { Badge, Code, Stack, Table, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { Facts } from "@/components/Facts";
 import { Part } from "@/components/Part";
+import { ProblemAlert } from "@/components/ProblemAlert";
+import { RelativeTime } from "@/components/RelativeTime";
+import { StatusBadge } from "@/components/StatusBadge";
+import { serversQuery } from "../queries";
 import { BALANCES, labelWords, timeWords } from "../words";
 
-export function UpstreamTab({ vhost: { upstream } }: { vhost: VhostRepresentation }) {
+export function UpstreamTab({ vhost: { name, upstream } }: { vhost: VhostRepresentation }) {
+  const { data, error, dataUpdatedAt, refetch } = useQuery(serversQuery(name));
   const { health_check, servers, timeouts } = upstream;
   const all = servers.filter((one) => !one.backup).reduce((sum, { weight }) => sum + weight, 0);
   return (
     <Stack gap="lg">
-      <Part
-        title="Servers"
-        about={
-          health_check
-            ? "Which of them are up is known to HAProxy; the API does not tell it yet."
-            : "None is checked: all count as up, whatever they answer."
-        }
-      >
-        <Table.ScrollContainer minWidth={480}>
+      <Part title="Servers" about={health_check ? "As HAProxy sees them now." : "None is checked: all count as up, whatever they answer."}>
+        {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
+        <Table.ScrollContainer minWidth={640}>
           <Table aria-label="Servers">
             <Table.Thead>
               <Table.Tr>
@@ -26,6 +26,8 @@ export function UpstreamTab({ vhost: { upstream } }: { vhost: VhostRepresentatio
                 <Table.Th ta="right">Weight</Table.Th>
                 <Table.Th ta="right">Share</Table.Th>
                 <Table.Th>Role</Table.Th>
+                <Table.Th>State</Table.Th>
+                <Table.Th>Last check</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -44,6 +46,7 @@ export function UpstreamTab({ vhost: { upstream } }: { vhost: VhostRepresentatio
                       </Badge>
                     )}
                   </Table.Td>
+                  {data && <Live server={data.items.find(({ name }) => name === server.name)} at={dataUpdatedAt} />}
                 </Table.Tr>
               ))}
             </Table.Tbody>
@@ -76,5 +79,19 @@ export function UpstreamTab({ vhost: { upstream } }: { vhost: VhostRepresentatio
         />
       </Part>
     </Stack>
+  );
+}
+
+/** What HAProxy sees of a server; nothing of one that is not live yet. */
+function Live({ server, at }: { server: ServerStatus | undefined; at: number }) {
+  if (!server) return <Table.Td colSpan={2}>not live yet</Table.Td>;
+  const { state, in_state_s, check } = server;
+  return (
+    <>
+      <Table.Td>
+        <StatusBadge state={state} /> <RelativeTime at={new Date(at - in_state_s * 1000).toISOString()} />
+      </Table.Td>
+      <Table.Td style={{ overflowWrap: "anywhere" }}>{check && [check.said, check.code].filter(Boolean).join(", ")}</Table.Td>
+    </>
   );
 }
