@@ -7,7 +7,7 @@ use super::{checked, section};
 section! {
     /// HAProxy.
     Haproxy in "haproxy" {
-        /// The program, 2.6 or 2.8, for judging (`haproxy -c`). The serving one, which has to be the same, is systemd's to start, never ours.
+        /// The program, 2.6 or 2.8 (not 2.8.21 to 2.8.25), for judging (`haproxy -c`). The serving one, which has to be the same, is systemd's to start, never ours.
         program: PathBuf = PathBuf::from("/usr/sbin/haproxy"), "an absolute path";
         /// Connections at most. Each costs up to twice `node.inspected_bytes` while a body is inspected. Where it is not set: as many as a
         /// quarter of the memory and the limit of open files are enough for, 20000 at most.

@@ -64,9 +64,8 @@ pub fn info_field<'a>(info: &'a str, key: &str) -> Option<&'a str> {
 pub fn known_fault(version: &str) -> Option<&'static str> {
     let mut parts = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     // Tried: 2.6.12 and 2.8.20 have it not, 2.8.21 and 2.8.25 have it.
-    (parts.next() == Some(2) && parts.next() == Some(8) && matches!(parts.next(), Some(21..=25))).then_some(
-        "a client can end this HAProxy by HTTP/2 trailers that are malformed, most easily where nothing is inspected: take 2.8.20 or 2.6",
-    )
+    (parts.next() == Some(2) && parts.next() == Some(8) && matches!(parts.next(), Some(21..=25)))
+        .then_some("a client can end this HAProxy by malformed HTTP/2 trailers, where its requests are not inspected: take 2.8.20 or 2.6")
 }
 
 /// How a reload went.

@@ -290,9 +290,14 @@ impl Connection {
     /// Sends the frames as windows allow it, and reads until each stream that was opened is answered, or the connection ends.
     pub async fn exchange(&mut self, frames: &[Frame], pause: Duration) {
         let opened: std::collections::BTreeSet<u32> = frames.iter().filter(|f| f.kind == HEADERS).map(|f| f.stream).collect();
+        let mut begun = std::collections::BTreeSet::new();
+        // A second head of a stream is its trailers.
+        let paused = |frame: &Frame, begun: &std::collections::BTreeSet<u32>| {
+            frame.kind == DATA || frame.kind == HEADERS && begun.contains(&frame.stream)
+        };
         let mut frames = frames.iter().peekable();
         while !opened.iter().all(|stream| self.ended.contains(stream)) {
-            let wait = frames.peek().filter(|frame| self.fits(frame)).map(|f| if f.kind == DATA { pause } else { Duration::ZERO });
+            let wait = frames.peek().filter(|frame| self.fits(frame)).map(|f| if paused(f, &begun) { pause } else { Duration::ZERO });
             let next = async {
                 match wait {
                     None => std::future::pending().await,
@@ -308,9 +313,11 @@ impl Connection {
                 },
                 () = next => {
                     let mut together = vec![frames.next().expect("it was there")];
+                    begun.insert(together[0].stream);
                     // 2.6 refuses a head whose CONTINUATION frames it must wait for, now and then
-                    while together.last().is_some_and(|frame| frame.kind != DATA) && frames.peek().is_some_and(|frame| frame.kind != DATA) {
+                    while together.last().is_some_and(|frame| frame.kind != DATA) && frames.peek().is_some_and(|frame| !paused(frame, &begun)) {
                         together.extend(frames.next());
+                        begun.extend(together.last().map(|frame| frame.stream));
                     }
                     self.write(&together).await;
                 }
