@@ -19,6 +19,7 @@ import {
 } from "@guard-proxy/client";
 import type { Page } from "@playwright/test";
 import type { Person } from "../test/server.ts";
+import { applyPlan } from "./harness/flow.ts";
 import { expect, test } from "./harness/test.ts";
 
 const put = (path: string, value: object): OperationBody => ({
@@ -154,9 +155,7 @@ test("what an engine refuses is not committed: its words are in the plan, and me
   await page.getByRole("button", { name: "Stage it so" }).click();
   await expect(json).toBeHidden();
   await page.getByRole("button", { name: "Plan and commit" }).click();
-  await page.getByRole("button", { name: "Apply now" }).click();
-  await expect(page.getByText(/^Revision \d+ is live and proven$/).last()).toBeVisible({ timeout: 30_000 });
-  await page.getByRole("button", { name: "Close", exact: true }).click();
+  await applyPlan(page);
   await expect(page.getByRole("main").getByText("committed", { exact: true })).toBeVisible();
   await axe(page);
 });
@@ -191,8 +190,7 @@ test("what is refused after the commit cannot be overlooked; fixed, it is commit
   await page.getByRole("button", { name: "Stage it so" }).click();
   await expect(json).toBeHidden();
   await page.getByRole("button", { name: "Plan and commit" }).click();
-  await page.getByRole("button", { name: "Apply now" }).click();
-  await expect(page.getByText(/^Revision \d+ is live and proven$/).last()).toBeVisible({ timeout: 30_000 });
+  await applyPlan(page);
   expect((await unwrap(getPolicy({ client: api, path: { policy: "relapse" } }))).custom_rules).toHaveLength(1);
 });
 
