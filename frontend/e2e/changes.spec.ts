@@ -71,7 +71,7 @@ test("a rollback is planned, confirmed, and followed until it is live", async ({
   await axe(page);
   await page.getByLabel("Message").fill("as it was");
   await page.getByRole("button", { name: "Go back now" }).click();
-  await expect(page.getByText(/^Revision \d+ is live and proven$/).last()).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("main").getByText(/^Revision \d+ is live and proven$/)).toBeVisible({ timeout: 30_000 });
   await axe(page);
   expect((await unwrap(getPolicy({ client: api, path: { policy: "back" } }))).mode).toBe("block");
   const [newest] = (await unwrap(listRevisions({ client: api, query: { limit: 1 } }))).items;
@@ -287,7 +287,7 @@ test("four eyes: what one writes on a protected vhost waits until another says y
   // The page's head says of the revision before that it is live, too: what counts is the vhost.
   const title = async () => (await unwrap(getVhost({ client: api, path: { vhost: "vault" } }))).title;
   await expect.poll(title, { timeout: 30_000 }).toBe("Opened");
-  await expect(other.getByText(/^Revision \d+ is live and proven$/).last()).toBeVisible({ timeout: 30_000 });
+  await expect(other.getByRole("main").getByText(/^Revision \d+ is live and proven$/)).toBeVisible({ timeout: 30_000 });
   await context.close();
 
   await page.goto("/changes");
@@ -315,5 +315,5 @@ test("a rollback at 360 px", async ({ page, signedIn, api, axe }) => {
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
   await axe(page);
   await page.getByRole("button", { name: "Go back now" }).click();
-  await expect(page.getByText(/^Revision \d+ is live and proven$/).last()).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("main").getByText(/^Revision \d+ is live and proven$/)).toBeVisible({ timeout: 30_000 });
 });
