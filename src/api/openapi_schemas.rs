@@ -16,6 +16,7 @@ pub const ELEMENTS: [(&str, &str); 4] = [("Exclusion", "id"), ("CustomRule", "id
 pub fn complete(schemas: &mut Schemas) {
     schemas.remove("i64");
     pages(schemas);
+    differences(schemas);
     defaults(schemas);
     patches(schemas);
     representations(schemas);
@@ -86,6 +87,20 @@ fn pages(schemas: &mut Schemas) {
     // Only ever answered: what may be null is there all the same.
     if let Some(deployment) = schemas.get_mut("Deployment") {
         deployment["required"] = deployment["properties"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    }
+}
+
+/// What differs may be any JSON, and what is contested an array, too: its order.
+fn differences(schemas: &mut Schemas) {
+    let field = json!(["object", "array", "string", "number", "boolean", "null"]);
+    for (name, members, types) in
+        [("FieldChange", &["before", "after"][..], field), ("Conflict", &["base", "yours", "theirs"], json!(["object", "array", "null"]))]
+    {
+        for member in members {
+            if let Some(property) = schemas.get_mut(name).and_then(|schema| schema["properties"].get_mut(*member)) {
+                property["type"] = types.clone();
+            }
+        }
     }
 }
 

@@ -662,7 +662,7 @@ export type Conflict = {
      */
     base: {
         [key: string]: unknown;
-    } | null;
+    } | Array<unknown> | null;
     /**
      * JSON pointer of the element of a keyed array (`/custom_rules/190001`) or entry (`/entries/192.0.2.0~124`); empty for the object
      * itself.
@@ -679,7 +679,7 @@ export type Conflict = {
      */
     theirs: {
         [key: string]: unknown;
-    } | null;
+    } | Array<unknown> | null;
     /**
      * The newest revision that changed it; 0 where it is not there any more.
      */
@@ -689,7 +689,7 @@ export type Conflict = {
      */
     yours: {
         [key: string]: unknown;
-    } | null;
+    } | Array<unknown> | null;
 };
 
 /**
@@ -1115,13 +1115,13 @@ export type FieldChange = {
      */
     after?: {
         [key: string]: unknown;
-    } | null;
+    } | Array<unknown> | string | number | boolean | null;
     /**
      * Absent: it was not there.
      */
     before?: {
         [key: string]: unknown;
-    } | null;
+    } | Array<unknown> | string | number | boolean | null;
     /**
      * JSON pointer into the object. Elements of keyed arrays are named by their key, not by their place: `/custom_rules/190001`,
      * `/upstream/servers/a/weight`; entries of an IP list `/entries/192.0.2.0~124`.
