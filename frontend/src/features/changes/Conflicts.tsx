@@ -7,7 +7,8 @@ import { type Choice, resolve, type Side, sides } from "./staging";
 
 type Props = { changeSet: string; conflicts: Conflict[]; run: (work: () => Promise<unknown>) => Promise<boolean>; busy: boolean };
 
-const id = ({ kind, name, element }: Conflict) => `${reference(kind, name)}${element}`;
+/** Of one object its members and the order of its rules are two. */
+const id = ({ kind, name, element, fields }: Conflict) => `${reference(kind, name)}${element} ${fields}`;
 
 /** What both changed, both sides of it. Each is decided; then the change set is brought onto the newest revision. */
 export function Conflicts({ changeSet, conflicts, run, busy }: Props) {
@@ -42,12 +43,11 @@ type OneProps = { conflict: Conflict; choice: Choice | undefined; onChoose: (cho
 function One({ conflict, choice, onChoose }: OneProps) {
   const { kind, name, element, fields, theirs_revision } = conflict;
   const { base, ...both } = sides(conflict);
-  const label = `${kindWords(kind)} ${name}${element}`;
   const shown = (side: Side) => (side === null ? "(not there)" : JSON.stringify(contested(side, fields), null, 1));
   return (
     <Paper withBorder p="sm" component="fieldset" m={0} miw={0}>
       <Text component="legend" fw={600} size="sm" px={4}>
-        {label}
+        {`${kindWords(kind)} ${name}${element}`}
       </Text>
       <Text size="sm" mb="xs">
         Both changed {fields.join(", ")}; theirs came with revision {theirs_revision || "that deleted it"}.
@@ -64,7 +64,7 @@ function One({ conflict, choice, onChoose }: OneProps) {
         {(["yours", "theirs"] as const).map((which) => (
           <div key={which}>
             <Radio
-              name={label}
+              name={id(conflict)}
               label={which === "yours" ? "Yours" : "Theirs"}
               checked={choice === which}
               onChange={() => onChoose(which)}
