@@ -1,6 +1,7 @@
 import { setUp } from "@guard-proxy/client";
 import { Alert, Anchor, Button, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
+import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { ProblemAlert } from "@/components/ProblemAlert";
@@ -11,9 +12,6 @@ import { Door } from "./Door";
 
 export function SetupPage() {
   const [given] = useState(() => fromLink(location.hash));
-  const [error, setError] = useState<unknown>();
-  const [busy, setBusy] = useState(false);
-  const [done, setDone] = useState(false);
   const form = useForm({
     mode: "uncontrolled",
     initialValues: { token: given.token, email: given.email, password: "", again: "" },
@@ -23,21 +21,13 @@ export function SetupPage() {
     },
   });
 
-  const submit = async ({ token, email, password }: typeof form.values) => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await call(setUp({ body: { token: token.trim(), email: email.trim(), password } }));
-      setDone(true);
-    } catch (refused) {
-      applyProblem(form, refused);
-      setError(refused);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const choose = useMutation({
+    mutationFn: ({ token, email, password }: typeof form.values) =>
+      call(setUp({ body: { token: token.trim(), email: email.trim(), password } })),
+    onError: (refused) => applyProblem(form, refused),
+  });
 
-  if (done) {
+  if (choose.isSuccess) {
     return (
       <Door title="Password chosen">
         <Alert color="green" variant="light">
@@ -52,8 +42,8 @@ export function SetupPage() {
   return (
     <Door title="Choose a password">
       <Text size="sm">By a link that is good once, for an hour. Sessions of before end.</Text>
-      {Boolean(error) && <ProblemAlert error={error} withErrors={false} />}
-      <form onSubmit={form.onSubmit(submit)}>
+      <ProblemAlert error={choose.error} withErrors={false} />
+      <form onSubmit={form.onSubmit((values) => choose.mutate(values))}>
         <Stack>
           {!given.token && (
             <TextInput
@@ -82,7 +72,7 @@ export function SetupPage() {
             {...form.getInputProps("password")}
           />
           <PasswordInput label="Once more" autoComplete="new-password" required key={form.key("again")} {...form.getInputProps("again")} />
-          <Button type="submit" loading={busy}>
+          <Button type="submit" loading={choose.isPending}>
             Choose this password
           </Button>
           <Anchor component={Link} to="/sign-in" size="sm">

@@ -1,6 +1,7 @@
 import { isProblem } from "@guard-proxy/client";
 import { Alert, Button, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
+import { useMutation } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { Door } from "./Door";
@@ -11,8 +12,6 @@ import { useSession } from "./use-session";
 /** After the sign-in the route's guard leads on: see `routes/sign-in.tsx`. */
 export function SignInPage({ failed, back }: { failed?: string | undefined; back?: string | undefined }) {
   const state = useSession();
-  const [error, setError] = useState<unknown>();
-  const [busy, setBusy] = useState(false);
   const [wantsCode, setWantsCode] = useState(false);
   const code = useRef<HTMLInputElement>(null);
   const form = useForm({ mode: "uncontrolled", initialValues: { email: "", password: "", totp: "" } });
@@ -21,18 +20,12 @@ export function SignInPage({ failed, back }: { failed?: string | undefined; back
     if (wantsCode) code.current?.focus();
   }, [wantsCode]);
 
-  const submit = async ({ email, password, totp }: typeof form.values) => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await session.signIn({ email: email.trim(), password, totp: wantsCode ? totp.replaceAll(" ", "") : null });
-    } catch (refused) {
-      if (isProblem(refused, "totp_required")) setWantsCode(true);
-      else setError(refused);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const signIn = useMutation({
+    mutationFn: ({ email, password, totp }: typeof form.values) =>
+      session.signIn({ email: email.trim(), password, totp: wantsCode ? totp.replaceAll(" ", "") : null }),
+    onError: (refused) => isProblem(refused, "totp_required") && setWantsCode(true),
+  });
+  const error = isProblem(signIn.error, "totp_required") ? null : signIn.error;
 
   return (
     <Door title="Sign in">
@@ -42,7 +35,7 @@ export function SignInPage({ failed, back }: { failed?: string | undefined; back
         </Alert>
       )}
       {error ? <ProblemAlert error={error} /> : <SsoError code={failed} />}
-      <form onSubmit={form.onSubmit(submit)}>
+      <form onSubmit={form.onSubmit((values) => signIn.mutate(values))}>
         <Stack>
           <TextInput
             label="E-mail address"
@@ -71,7 +64,7 @@ export function SignInPage({ failed, back }: { failed?: string | undefined; back
               {...form.getInputProps("totp")}
             />
           )}
-          <Button type="submit" loading={busy}>
+          <Button type="submit" loading={signIn.isPending}>
             Sign in
           </Button>
         </Stack>

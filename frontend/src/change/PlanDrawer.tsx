@@ -1,7 +1,7 @@
 import { type ChangeSet, commitChangeSet, isProblem, type Plan, planChangeSet } from "@guard-proxy/client";
 import { Alert, Anchor, Button, Drawer, Group, Menu, Stack, Text, TextInput } from "@mantine/core";
 import { IconChevronDown } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
@@ -22,20 +22,7 @@ export default function PlanDrawer(props: Props) {
   const [plan, setPlan] = useState(props.plan);
   const [phase, setPhase] = useState<Phase>({ at: "plan" });
   const [message, setMessage] = useState(changeSet.message);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-
-  const run = async (work: () => Promise<void>) => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await work();
-    } catch (refused) {
-      setError(refused);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const { mutate: run, isPending: busy, error } = useMutation({ mutationFn: (work: () => Promise<void>) => work() });
   const path = { change_set: changeSet.id };
   const again = () => run(async () => setPlan(await call(planChangeSet({ path }))));
   const commit = () =>
@@ -60,9 +47,9 @@ export default function PlanDrawer(props: Props) {
   return (
     <Drawer opened onClose={close} title="What this does" position="right" size="xl" closeOnClickOutside={false}>
       <Stack>
-        {Boolean(error) && <ProblemAlert error={error} />}
+        <ProblemAlert error={error} />
         {isProblem(error, "plan_changed", "conflict") && (
-          <Button variant="default" onClick={() => void again()} loading={busy}>
+          <Button variant="default" onClick={again} loading={busy}>
             Make a new plan
           </Button>
         )}
@@ -85,8 +72,8 @@ type ActionsProps = {
   changeSet: ChangeSet;
   staging: boolean;
   busy: boolean;
-  commit: () => Promise<void>;
-  keep: (target: string | undefined) => Promise<void>;
+  commit: () => void;
+  keep: (target: string | undefined) => void;
   close: () => void;
 };
 
@@ -108,20 +95,15 @@ function Actions({ plan, changeSet, staging, busy, commit, keep, close }: Action
           </Menu.Target>
           <Menu.Dropdown>
             {others.map((one) => (
-              <Menu.Item key={one.id} onClick={() => void keep(one.id)}>
+              <Menu.Item key={one.id} onClick={() => keep(one.id)}>
                 {one.message || `begun at revision ${one.base}`}
               </Menu.Item>
             ))}
-            <Menu.Item onClick={() => void keep(undefined)}>A new one</Menu.Item>
+            <Menu.Item onClick={() => keep(undefined)}>A new one</Menu.Item>
           </Menu.Dropdown>
         </Menu>
       )}
-      <ActionButton
-        onClick={() => void commit()}
-        loading={busy}
-        disabledReason={reason}
-        color={plan.risk.class === "high" ? "red" : undefined}
-      >
+      <ActionButton onClick={commit} loading={busy} disabledReason={reason} color={plan.risk.class === "high" ? "red" : undefined}>
         {approval(plan).required && changeSet.state !== "approved" ? "Ask for approval" : "Apply now"}
       </ActionButton>
     </Group>

@@ -1,4 +1,5 @@
 import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 
 type Props = {
@@ -24,20 +25,12 @@ export function ConfirmModal(props: Props) {
 
 function Confirm({ onClose, onConfirm, children, confirm, dangerous, typed }: Props) {
   const [text, setText] = useState("");
-  const [busy, setBusy] = useState(false);
-  const run = async () => {
-    setBusy(true);
-    try {
-      await onConfirm();
-    } finally {
-      setBusy(false);
-    }
-  };
+  const run = useMutation({ mutationFn: async () => onConfirm() });
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void run();
+        run.mutate();
       }}
     >
       <Stack>
@@ -56,7 +49,12 @@ function Confirm({ onClose, onConfirm, children, confirm, dangerous, typed }: Pr
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button type="submit" color={dangerous ? "red" : undefined} loading={busy} disabled={typed !== undefined && text !== typed}>
+          <Button
+            type="submit"
+            color={dangerous ? "red" : undefined}
+            loading={run.isPending}
+            disabled={typed !== undefined && text !== typed}
+          >
             {confirm}
           </Button>
         </Group>

@@ -1,5 +1,6 @@
-import { screen, within } from "@testing-library/react";
+import { fireEvent, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
+import { useState } from "react";
 import { expect, test, vi } from "vitest";
 import type { Pages } from "@/lib/use-pages";
 import { draw } from "@/test/render";
@@ -65,6 +66,29 @@ test("rows are selected one by one and all together", async () => {
   expect(onChange).toHaveBeenLastCalledWith(new Set(["a", "b"]));
   await userEvent.click(screen.getByLabelText("Select all that are loaded"));
   expect(onChange).toHaveBeenLastCalledWith(new Set(["a", "b"]));
+});
+
+function Selecting(props: { columns: Column<Row>[]; pages: Pages<Row> }) {
+  const [selected, onChange] = useState<ReadonlySet<string>>(new Set());
+  const link = (row: Row) => `/rows/${row.name}`;
+  return <DataTable label="Rows" rowKey={(row) => row.name} rowLink={link} selection={{ selected, onChange }} {...props} />;
+}
+
+test("rows that stay are not drawn anew when another is selected, nor by scrolling", async () => {
+  const cell = vi.fn((row: Row) => row.name);
+  const columns: Column<Row>[] = [{ id: "name", header: "Name", cell }];
+  const all = pages({ rows: Array.from({ length: 1_000 }, (_, i) => ({ name: `row-${i}` })) });
+  await draw(<Selecting columns={columns} pages={all} />);
+  const drawn = () => new Set(cell.mock.calls.map(([row]) => row.name));
+  const before = drawn();
+  cell.mockClear();
+  await userEvent.click(screen.getByLabelText("Select row-1"));
+  expect(screen.getByLabelText("Select row-1")).toBeChecked();
+  expect(drawn()).toEqual(new Set(["row-1"]));
+  cell.mockClear();
+  fireEvent.scroll(screen.getByRole("region"), { target: { scrollTop: 200 } });
+  expect(drawn().size).toBeGreaterThan(0);
+  expect([...drawn()].filter((name) => before.has(name))).toEqual([]);
 });
 
 test("nothing, an error and no permission are told apart", async () => {

@@ -1,8 +1,9 @@
 import { Box, Checkbox, Skeleton, Table, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
+import { useCallbackRef } from "@mantine/hooks";
 import { IconArrowDown, IconArrowsSort, IconArrowUp } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useEffect, useRef } from "react";
+import { memo, type ReactNode, useEffect, useRef } from "react";
 import type { Permission } from "@/auth/permissions";
 import type { Pages } from "@/lib/use-pages";
 import classes from "./DataTable.module.css";
@@ -26,6 +27,7 @@ export type Selection = { selected: ReadonlySet<string>; onChange: (selected: Re
 type Props<T> = {
   /** What the rows are, for who does not see the page. */
   label: string;
+  /** The same ones each time: with others all rows are drawn anew. */
   columns: Column<T>[];
   pages: Pages<T>;
   rowKey: (row: T) => string;
@@ -46,7 +48,7 @@ const NEAR = 15;
 
 /** A list of the server's. Rows out of sight are not drawn, so ten thousand are as fluent as ten. */
 export function DataTable<T>(props: Props<T>) {
-  const { label, columns, pages, rowKey, permission, empty } = props;
+  const { label, columns, pages, rowKey, rowLink, selection, permission, empty } = props;
   const box = useRef<HTMLDivElement>(null);
   const { rows, hasMore, loadingMore, more } = pages;
   const virtual = useVirtualizer({
@@ -64,6 +66,11 @@ export function DataTable<T>(props: Props<T>) {
   useEffect(() => {
     if (hasMore && !loadingMore && last >= rows.length - NEAR) more();
   }, [hasMore, loadingMore, last, rows.length, more]);
+  const toggle = useCallbackRef((id: string) => {
+    const next = new Set(selection?.selected);
+    if (!next.delete(id)) next.add(id);
+    selection?.onChange(next);
+  });
 
   if (permission && !permission.allowed) return <EmptyState title="Not for you to see">{permission.disabledReason}</EmptyState>;
   if (pages.error && rows.length === 0) return <ProblemAlert error={pages.error} onRetry={pages.again} />;
@@ -71,7 +78,7 @@ export function DataTable<T>(props: Props<T>) {
 
   const before = items[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
-  const wide = columns.length + (props.selection ? 1 : 0);
+  const wide = columns.length + (selection ? 1 : 0);
   return (
     <>
       {pages.error && <ProblemAlert error={pages.error} onRetry={pages.again} />}
@@ -83,8 +90,20 @@ export function DataTable<T>(props: Props<T>) {
             {before > 0 && <Gap height={before} columns={wide} />}
             {items.map(({ index }) => {
               const row = rows[index];
-              return row === undefined ? null : (
-                <Row key={rowKey(row)} {...props} row={row} index={index} measure={virtual.measureElement} />
+              if (row === undefined) return null;
+              const id = rowKey(row);
+              return (
+                <Row
+                  key={id}
+                  id={id}
+                  row={row}
+                  index={index}
+                  columns={columns}
+                  link={rowLink?.(row)}
+                  selected={selection?.selected.has(id)}
+                  onToggle={toggle}
+                  measure={virtual.measureElement}
+                />
               );
             })}
             {after > 0 && <Gap height={after} columns={wide} />}
@@ -94,7 +113,7 @@ export function DataTable<T>(props: Props<T>) {
       </Box>
       <Text size="sm" c="dimmed" mt={4} role="status">
         {pages.loading ? "Loading" : counted(rows.length, pages.total)}
-        {props.selection && props.selection.selected.size > 0 && `, ${props.selection.selected.size} selected`}
+        {selection && selection.selected.size > 0 && `, ${selection.selected.size} selected`}
       </Text>
     </>
   );
@@ -147,27 +166,31 @@ function Head<T>({ columns, sort, onSort, selection, pages, rowKey }: Props<T>) 
   );
 }
 
-type RowProps<T> = Props<T> & { row: T; index: number; measure: (element: Element | null) => void };
+type RowProps<T> = {
+  id: string;
+  row: T;
+  index: number;
+  columns: Column<T>[];
+  link: string | undefined;
+  /** Undefined: rows cannot be selected. */
+  selected: boolean | undefined;
+  onToggle: (id: string) => void;
+  measure: (element: Element | null) => void;
+};
 
-function Row<T>({ row, index, measure, columns, rowKey, rowLink, selection }: RowProps<T>) {
-  const key = rowKey(row);
-  const toggle = () => {
-    if (!selection) return;
-    const next = new Set(selection.selected);
-    if (!next.delete(key)) next.add(key);
-    selection.onChange(next);
-  };
+/** Not drawn anew when the table is: that it is with each step of scrolling, and whenever a row is selected. */
+const Row = memo(function Row<T>({ id, row, index, columns, link, selected, onToggle, measure }: RowProps<T>) {
   return (
     <Table.Tr ref={measure} data-index={index} aria-rowindex={index + 2} className={classes.row}>
-      {selection && (
+      {selected !== undefined && (
         <Table.Td className={classes.above}>
-          <Checkbox aria-label={`Select ${key}`} checked={selection.selected.has(key)} onChange={toggle} />
+          <Checkbox aria-label={`Select ${id}`} checked={selected} onChange={() => onToggle(id)} />
         </Table.Td>
       )}
       {columns.map((column, place) => (
         <Table.Td key={column.id} ta={column.align} visibleFrom={column.hideBelow}>
-          {place === 0 && rowLink ? (
-            <Link to={rowLink(row)} className={classes.link}>
+          {place === 0 && link ? (
+            <Link to={link} className={classes.link}>
               {column.cell(row)}
             </Link>
           ) : (
@@ -177,7 +200,7 @@ function Row<T>({ row, index, measure, columns, rowKey, rowLink, selection }: Ro
       ))}
     </Table.Tr>
   );
-}
+}) as <T>(props: RowProps<T>) => ReactNode;
 
 function Gap({ height, columns }: { height: number; columns: number }) {
   return (

@@ -1,4 +1,5 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 
 type Page<T> = { items: T[]; next_cursor: string | null; total?: number };
 
@@ -17,8 +18,9 @@ export function usePages<T>(
     // While another filter is being asked for, the rows of before stay: no flicker.
     placeholderData: keepPreviousData,
   });
+  const rows = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
   return {
-    rows: query.data?.pages.flatMap((page) => page.items) ?? [],
+    rows,
     total: query.data?.pages[0]?.total,
     loading: query.isPending,
     stale: query.isPlaceholderData,

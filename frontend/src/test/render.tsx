@@ -1,10 +1,11 @@
 import "@/auth/session";
 import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClientProvider } from "@tanstack/react-query";
 import { createMemoryHistory, createRootRoute, createRoute, createRouter, Outlet, RouterProvider } from "@tanstack/react-router";
 import { act, render } from "@testing-library/react";
 import type { ReactNode } from "react";
 import { ChangeProvider } from "@/change/ChangeProvider";
+import { makeQueries } from "@/lib/queries";
 import { theme } from "@/theme";
 
 /** Draws something with all that stands around it in the panel, at `/`; any other path shows where one has got to. */
@@ -22,7 +23,8 @@ export async function draw(element: ReactNode) {
     routeTree: root.addChildren([index, other]),
     history: createMemoryHistory({ initialEntries: ["/"] }),
   });
-  const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  const queries = makeQueries();
+  queries.setDefaultOptions({ ...queries.getDefaultOptions(), queries: { retry: false } });
   await router.load();
   const view = render(
     <MantineProvider theme={theme} env="test">

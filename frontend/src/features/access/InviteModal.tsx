@@ -1,6 +1,6 @@
-import { createUser, type FieldError, type Invited } from "@guard-proxy/client";
+import { createUser, type Invited } from "@guard-proxy/client";
 import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
-import { useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
@@ -56,34 +56,25 @@ function Form({ onInvited, onClose }: { onInvited: (invited: Invited) => void; o
   const [title, setTitle] = useState("");
   const [roles, setRoles] = useState<BindingForm[]>(() => [newBinding()]);
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const errors: FieldError[] = error ? asProblem(error).errors : [];
-
-  const invite = async () => {
-    setTried(true);
-    if (roles.some(({ scope }) => scopeFault(scope))) return;
-    setBusy(true);
-    setError(undefined);
-    try {
-      onInvited(await call(createUser({ body: { email: email.trim(), title: title.trim() || null, roles: fromBindings(roles) } })));
+  const invite = useMutation({
+    mutationFn: () => call(createUser({ body: { email: email.trim(), title: title.trim() || null, roles: fromBindings(roles) } })),
+    onSuccess: (invited) => {
+      onInvited(invited);
       void queries.invalidateQueries({ queryKey: keys.all("users") });
-    } catch (refused) {
-      setError(refused);
-    } finally {
-      setBusy(false);
-    }
-  };
+    },
+  });
+  const errors = invite.error ? asProblem(invite.error).errors : [];
 
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void invite();
+        setTried(true);
+        if (!roles.some(({ scope }) => scopeFault(scope))) invite.mutate();
       }}
     >
       <Stack>
-        {Boolean(error) && <ProblemAlert error={error} withErrors={errors.some(({ pointer }) => pointer === "")} />}
+        <ProblemAlert error={invite.error} withErrors={errors.some(({ pointer }) => pointer === "")} />
         <TextInput
           label="E-mail address"
           type="email"
@@ -106,7 +97,7 @@ function Form({ onInvited, onClose }: { onInvited: (invited: Invited) => void; o
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button type="submit" loading={busy}>
+          <Button type="submit" loading={invite.isPending}>
             Invite
           </Button>
         </Group>

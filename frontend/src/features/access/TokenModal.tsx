@@ -1,7 +1,7 @@
 import { type Action, type CreatedToken, createToken, type FieldError, type Subject } from "@guard-proxy/client";
 import { ActionIcon, Button, Group, Modal, MultiSelect, Paper, Radio, Select, Stack, TagsInput, Text, TextInput } from "@mantine/core";
 import { IconPlus, IconTrash } from "@tabler/icons-react";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { rolesQuery } from "@/auth/use-me";
 import { ProblemAlert } from "@/components/ProblemAlert";
@@ -62,9 +62,6 @@ function Form({ onCreated, onClose }: { onCreated: (created: CreatedToken) => vo
   const [life, setLife] = useState("90");
   const [at, setAt] = useState("");
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const errors: FieldError[] = error ? asProblem(error).errors : [];
 
   const expires = () => {
     if (life === "never") return null;
@@ -73,33 +70,34 @@ function Form({ onCreated, onClose }: { onCreated: (created: CreatedToken) => vo
   };
   const lacking = life === "at" && !fromLocal(at) ? "Name the moment." : undefined;
 
-  const create = async () => {
+  const create = useMutation({
+    mutationFn: () => {
+      const rights = by === "roles" ? { roles: fromBindings(roles) } : { permits: fromPermits(permits) };
+      return call(createToken({ body: { name: name.trim(), networks, expires_at: expires(), ...rights } }));
+    },
+    onSuccess: (created) => {
+      onCreated(created);
+      void queries.invalidateQueries({ queryKey: keys.all("tokens") });
+    },
+  });
+  const errors = create.error ? asProblem(create.error).errors : [];
+
+  const submit = () => {
     setTried(true);
     const scopes = by === "roles" ? roles : permits;
     const empty = by === "permits" && permits.some(({ actions, kinds }) => actions.length === 0 || kinds.length === 0);
-    if (lacking || empty || scopes.some(({ scope }) => scopeFault(scope))) return;
-    setBusy(true);
-    setError(undefined);
-    try {
-      const rights = by === "roles" ? { roles: fromBindings(roles) } : { permits: fromPermits(permits) };
-      onCreated(await call(createToken({ body: { name: name.trim(), networks, expires_at: expires(), ...rights } })));
-      void queries.invalidateQueries({ queryKey: keys.all("tokens") });
-    } catch (refused) {
-      setError(refused);
-    } finally {
-      setBusy(false);
-    }
+    if (!lacking && !empty && !scopes.some(({ scope }) => scopeFault(scope))) create.mutate();
   };
 
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void create();
+        submit();
       }}
     >
       <Stack>
-        {Boolean(error) && <ProblemAlert error={error} withErrors={errors.some(({ pointer }) => pointer === "")} />}
+        <ProblemAlert error={create.error} withErrors={errors.some(({ pointer }) => pointer === "")} />
         <TextInput
           label="Name"
           description="Revisions and the audit log name it. Small letters, digits and dashes; it never changes."
@@ -155,7 +153,7 @@ function Form({ onCreated, onClose }: { onCreated: (created: CreatedToken) => vo
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button type="submit" loading={busy}>
+          <Button type="submit" loading={create.isPending}>
             Make the token
           </Button>
         </Group>

@@ -1,7 +1,7 @@
-import { createSetupLink, deleteUser, type FieldError, getUser, type Link, patchUser, type User } from "@guard-proxy/client";
+import { createSetupLink, deleteUser, getUser, type Link, patchUser, type User } from "@guard-proxy/client";
 import { Alert, Button, Group, Modal, Stack, Text, TextInput, Title } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { meQuery, useMe } from "@/auth/use-me";
@@ -194,20 +194,13 @@ function Edit({ user }: { user: User }) {
   const [title, setTitle] = useState(user.title);
   const [roles, setRoles] = useState(() => toBindings(user.roles));
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const errors: FieldError[] = error ? asProblem(error).errors : [];
   const own = me?.user?.id === user.id;
   // As the form itself would write what is there: an answer may name empty limits.
   const dirty = title !== user.title || !same(fromBindings(roles), fromBindings(toBindings(user.roles)));
 
-  const save = async () => {
-    setTried(true);
-    if (roles.some(({ scope }) => scopeFault(scope))) return;
-    setBusy(true);
-    setError(undefined);
-    try {
-      const saved = await call(patchUser({ path: { user: user.id }, body: { title: title.trim(), roles: fromBindings(roles) } }));
+  const save = useMutation({
+    mutationFn: () => call(patchUser({ path: { user: user.id }, body: { title: title.trim(), roles: fromBindings(roles) } })),
+    onSuccess: (saved) => {
       queries.setQueryData(keys.one("users", user.id), saved);
       setTitle(saved.title);
       setRoles(toBindings(saved.roles));
@@ -215,21 +208,19 @@ function Edit({ user }: { user: User }) {
       void queries.invalidateQueries({ queryKey: ["users", "list"] });
       if (own) void queries.invalidateQueries({ queryKey: meQuery.queryKey });
       notifications.show({ message: "Saved: it holds from their next request on" });
-    } catch (refused) {
-      setError(refused);
-    } finally {
-      setBusy(false);
-    }
-  };
+    },
+  });
+  const errors = save.error ? asProblem(save.error).errors : [];
 
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void save();
+        setTried(true);
+        if (!roles.some(({ scope }) => scopeFault(scope))) save.mutate();
       }}
     >
-      <UnsavedGuard dirty={dirty && !busy} />
+      <UnsavedGuard dirty={dirty && !save.isPending} />
       <Stack>
         <Title order={2} size="h4">
           What they may do
@@ -239,7 +230,7 @@ function Edit({ user }: { user: User }) {
             These are your own roles: whoever takes their own away cannot give them back.
           </Alert>
         )}
-        {Boolean(error) && <ProblemAlert error={error} withErrors={errors.some(({ pointer }) => pointer === "")} />}
+        <ProblemAlert error={save.error} withErrors={errors.some(({ pointer }) => pointer === "")} />
         <TextInput
           label="Name"
           value={title}
@@ -251,7 +242,7 @@ function Edit({ user }: { user: User }) {
         <Group>
           <ActionButton
             type="submit"
-            loading={busy}
+            loading={save.isPending}
             disabledReason={can("update", "user").disabledReason ?? (dirty ? undefined : "Nothing was changed.")}
           >
             Save

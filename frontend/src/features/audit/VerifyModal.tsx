@@ -1,6 +1,7 @@
 import { type AuditVerdict, verifyAudit } from "@guard-proxy/client";
 import { Alert, Button, Code, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
 import { IconAlertOctagon, IconCheck } from "@tabler/icons-react";
+import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { CopyButton } from "@/components/CopyButton";
 import { ProblemAlert } from "@/components/ProblemAlert";
@@ -22,33 +23,20 @@ export function place(text: string): { after_id: number; after_hash: string } | 
 export function VerifyModal({ onClose }: { onClose: () => void }) {
   const [from, setFrom] = useState("");
   const [checked, setChecked] = useState(0);
-  const [verdict, setVerdict] = useState<AuditVerdict>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
   const given = from.trim() === "" ? {} : place(from);
 
-  const look = async () => {
-    setBusy(true);
-    setError(undefined);
-    setVerdict(undefined);
-    let total = 0;
-    try {
+  const look = useMutation({
+    mutationFn: async () => {
+      let total = 0;
       for (let after: object = given ?? {}; ; ) {
         const part = await call(verifyAudit({ query: after }));
         total += part.checked;
         setChecked(total);
-        if (!part.ok || part.complete || part.checked === 0) {
-          setVerdict(part);
-          return;
-        }
+        if (!part.ok || part.complete || part.checked === 0) return part;
         after = { after_id: part.last.id, after_hash: part.last.hash };
       }
-    } catch (refused) {
-      setError(refused);
-    } finally {
-      setBusy(false);
-    }
-  };
+    },
+  });
 
   return (
     <Modal opened onClose={onClose} title="Verify the audit log" size="lg">
@@ -63,16 +51,16 @@ export function VerifyModal({ onClose }: { onClose: () => void }) {
           spellCheck={false}
           autoComplete="off"
         />
-        {Boolean(error) && <ProblemAlert error={error} />}
+        <ProblemAlert error={look.error} />
         <div role="status" aria-live="polite">
-          {busy && <Text size="sm">{checked} rows are good so far.</Text>}
-          {verdict && <Verdict verdict={verdict} checked={checked} />}
+          {look.isPending && <Text size="sm">{checked} rows are good so far.</Text>}
+          {look.data && <Verdict verdict={look.data} checked={checked} />}
         </div>
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             Close
           </Button>
-          <Button onClick={() => void look()} loading={busy} disabled={!given}>
+          <Button onClick={() => look.mutate()} loading={look.isPending} disabled={!given}>
             Verify
           </Button>
         </Group>

@@ -1,4 +1,4 @@
-import type { ChangeSet, Diff } from "@guard-proxy/client";
+import type { ChangeSet, Conflict, Diff } from "@guard-proxy/client";
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { http } from "msw";
@@ -72,7 +72,17 @@ test("a conflict at the rebase shows both sides, each to be decided", async () =
       theirs: { title: "of theirs" },
       theirs_revision: 9,
     },
-  ];
+    {
+      kind: "policy" as const,
+      name: "shop",
+      element: "",
+      fields: ["/custom_rules"],
+      base: [{ id: 1 }, { id: 2 }, { id: 3 }],
+      yours: [{ id: 2 }, { id: 1 }, { id: 3 }],
+      theirs: [{ id: 1 }, { id: 3 }, { id: 2 }],
+      theirs_revision: 9,
+    },
+  ] as unknown as Conflict[];
   server.use(http.post("/api/v1/change-sets/c1/rebase", () => problem({ code: "conflict", status: 409, conflicts })));
   await draw(<OwnChangeSet changeSet={{ ...changeSet, base: 1 }} />);
   const bring = screen.getByRole("button", { name: "Bring onto the newest revision" });
@@ -82,7 +92,11 @@ test("a conflict at the rebase shows both sides, each to be decided", async () =
   expect(screen.getByText(/of theirs/)).toBeInTheDocument();
   const go = screen.getByRole("button", { name: "Settle it so" });
   expect(go).toBeDisabled();
-  await userEvent.click(screen.getByRole("radio", { name: "Theirs" }));
+  const [theirs, theirOrder] = screen.getAllByRole("radio", { name: "Theirs" });
+  await userEvent.click(theirs as HTMLElement);
+  expect(go).toBeDisabled();
+  await userEvent.click(theirOrder as HTMLElement);
+  expect(theirs).toBeChecked();
   expect(go).toBeEnabled();
 });
 

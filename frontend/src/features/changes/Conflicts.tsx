@@ -3,11 +3,12 @@ import { Alert, Button, Code, Group, Paper, Radio, SimpleGrid, Stack, Text } fro
 import { IconArrowsSplit } from "@tabler/icons-react";
 import { useState } from "react";
 import { kindWords, reference } from "@/lib/objects";
-import { type Choice, resolve } from "./staging";
+import { type Choice, resolve, type Side, sides } from "./staging";
 
 type Props = { changeSet: string; conflicts: Conflict[]; run: (work: () => Promise<unknown>) => Promise<boolean>; busy: boolean };
 
-const id = ({ kind, name, element }: Conflict) => `${reference(kind, name)}${element}`;
+/** Of one object its members and the order of its rules are two. */
+const id = ({ kind, name, element, fields }: Conflict) => `${reference(kind, name)}${element} ${fields}`;
 
 /** What both changed, both sides of it. Each is decided; then the change set is brought onto the newest revision. */
 export function Conflicts({ changeSet, conflicts, run, busy }: Props) {
@@ -40,13 +41,13 @@ export function Conflicts({ changeSet, conflicts, run, busy }: Props) {
 type OneProps = { conflict: Conflict; choice: Choice | undefined; onChoose: (choice: Choice) => void };
 
 function One({ conflict, choice, onChoose }: OneProps) {
-  const { kind, name, element, fields, base, yours, theirs, theirs_revision } = conflict;
-  const label = `${kindWords(kind)} ${name}${element}`;
-  const side = (value: Conflict["base"]) => (value === null ? "(not there)" : JSON.stringify(pick(value, fields), null, 1));
+  const { kind, name, element, fields, theirs_revision } = conflict;
+  const { base, ...both } = sides(conflict);
+  const shown = (side: Side) => (side === null ? "(not there)" : JSON.stringify(contested(side, fields), null, 1));
   return (
     <Paper withBorder p="sm" component="fieldset" m={0} miw={0}>
       <Text component="legend" fw={600} size="sm" px={4}>
-        {label}
+        {`${kindWords(kind)} ${name}${element}`}
       </Text>
       <Text size="sm" mb="xs">
         Both changed {fields.join(", ")}; theirs came with revision {theirs_revision || "that deleted it"}.
@@ -57,20 +58,20 @@ function One({ conflict, choice, onChoose }: OneProps) {
             As it was
           </Text>
           <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
-            {side(base)}
+            {shown(base)}
           </Code>
         </div>
         {(["yours", "theirs"] as const).map((which) => (
           <div key={which}>
             <Radio
-              name={label}
+              name={id(conflict)}
               label={which === "yours" ? "Yours" : "Theirs"}
               checked={choice === which}
               onChange={() => onChoose(which)}
               mb={4}
             />
             <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
-              {side(which === "yours" ? yours : theirs)}
+              {shown(both[which])}
             </Code>
           </div>
         ))}
@@ -80,8 +81,8 @@ function One({ conflict, choice, onChoose }: OneProps) {
 }
 
 /** The contested members; of an array that was put in another order, all of it. */
-function pick(value: Record<string, unknown>, fields: string[]): unknown {
-  if (Array.isArray(value)) return value;
+function contested(side: NonNullable<Side>, fields: string[]): unknown {
+  if (Array.isArray(side)) return side;
   const names = fields.map((pointer) => pointer.split("/")[1] ?? "");
-  return Object.fromEntries(Object.entries(value).filter(([name]) => names.includes(name)));
+  return Object.fromEntries(Object.entries(side).filter(([name]) => names.includes(name)));
 }

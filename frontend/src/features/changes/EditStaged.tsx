@@ -1,6 +1,6 @@
 import type { FieldError, Kind } from "@guard-proxy/client";
 import { Alert, Button, Code, Group, List, Modal, Stack, Text, Textarea } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Loaded } from "@/components/Loaded";
 import { ProblemAlert } from "@/components/ProblemAlert";
@@ -36,31 +36,13 @@ export function EditStaged(props: Props) {
 
 function Edit({ changeSet, kind, name, errors, onClose, onSaved, value }: Props & { value: Record<string, unknown> }) {
   const [text, setText] = useState(() => JSON.stringify({ ...value, meta: undefined }, null, 2));
-  const [error, setError] = useState<unknown>();
-  const [fault, setFault] = useState<string>();
-  const [busy, setBusy] = useState(false);
   const own = errors.filter(({ pointer }) => objectOf(pointer) === reference(kind, name));
 
-  const save = async () => {
-    setError(undefined);
-    setFault(undefined);
-    let edited: Record<string, unknown>;
-    try {
-      edited = JSON.parse(text) as Record<string, unknown>;
-    } catch (wrong) {
-      setFault(`Not JSON: ${(wrong as Error).message}`);
-      return;
-    }
-    setBusy(true);
-    try {
-      await stage(changeSet, kind, name, { ...edited, meta: value.meta });
-      onSaved();
-    } catch (refused) {
-      setError(refused);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const save = useMutation({
+    mutationFn: async () => stage(changeSet, kind, name, { ...(JSON.parse(text) as Record<string, unknown>), meta: value.meta }),
+    onSuccess: onSaved,
+  });
+  const fault = save.error instanceof SyntaxError ? `Not JSON: ${save.error.message}` : null;
 
   return (
     <Stack>
@@ -87,12 +69,12 @@ function Edit({ changeSet, kind, name, errors, onClose, onSaved, value }: Props 
         spellCheck={false}
         styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: "var(--mantine-font-size-xs)" } }}
       />
-      {Boolean(error) && <ProblemAlert error={error} />}
+      {!fault && <ProblemAlert error={save.error} />}
       <Group justify="flex-end">
         <Button variant="default" onClick={onClose}>
           Cancel
         </Button>
-        <Button onClick={() => void save()} loading={busy}>
+        <Button onClick={() => save.mutate()} loading={save.isPending}>
           Stage it so
         </Button>
       </Group>

@@ -1,7 +1,7 @@
 import { type Kind, listRevisions, type RevisionInfo } from "@guard-proxy/client";
 import { Anchor, Group, MultiSelect, Text } from "@mantine/core";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { type Column, DataTable } from "@/components/DataTable";
 import { EmptyState } from "@/components/EmptyState";
@@ -37,9 +37,12 @@ export function HistoryPage() {
   const { object } = search;
 
   const pair = [...selected].map(Number).sort((a, b) => a - b);
-  // What was taken back names what it took back; it is newer, so it is among the rows.
-  const takenBack = pages.rows.flatMap(({ origin }) => (origin.kind === "take_back" ? origin.revisions : []));
-  const refused = [...(status?.refused ?? []).map((one) => one.revision), ...takenBack];
+  const columns = useMemo(() => {
+    // What was taken back names what it took back; it is newer, so it is among the rows.
+    const takenBack = pages.rows.flatMap(({ origin }) => (origin.kind === "take_back" ? origin.revisions : []));
+    const refused = [...(status?.refused ?? []).map((one) => one.revision), ...takenBack];
+    return columnsWith(status?.live, refused, object);
+  }, [status, pages.rows, object]);
   const filtered = Object.values(search).some((value) => value !== undefined);
   return (
     <>
@@ -89,7 +92,7 @@ export function HistoryPage() {
       </Group>
       <DataTable
         label="Revisions"
-        columns={columns(status?.live, refused, object)}
+        columns={columns}
         pages={pages}
         rowKey={(revision) => String(revision.number)}
         rowLink={(revision) => `/changes/revisions/${revision.number}`}
@@ -107,7 +110,7 @@ export function HistoryPage() {
   );
 }
 
-function columns(live: number | undefined, refused: number[], object: string | undefined): Column<RevisionInfo>[] {
+function columnsWith(live: number | undefined, refused: number[], object: string | undefined): Column<RevisionInfo>[] {
   return [
     { id: "number", header: "Revision", width: 90, cell: ({ number }) => number },
     {

@@ -1,7 +1,7 @@
 import { type ChangeSet, discardChangeSet, isProblem, type ObjectDiff, patchChangeSet, rebaseChangeSet } from "@guard-proxy/client";
 import { Alert, Button, Group, Stack, Text, TextInput, Title } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
@@ -125,24 +125,16 @@ type Work = ReturnType<typeof useWork>;
 function useWork(changeSet: ChangeSet) {
   const queries = useQueryClient();
   const { can } = useMe();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const { mutateAsync, isPending: busy, error } = useMutation({ mutationFn: (work: () => Promise<unknown>) => work() });
   const again = () => queries.invalidateQueries({ queryKey: keys.all("change-sets") });
-  const run = async (work: () => Promise<unknown>) => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await work();
-      return true;
-    } catch (refused) {
-      setError(refused);
-      return false;
-    } finally {
-      setBusy(false);
-      // Also where it went wrong: some of it may have been done.
-      await again();
-    }
-  };
+  // Read anew also where it went wrong: some of it may have been done.
+  const run = (work: () => Promise<unknown>) =>
+    mutateAsync(work)
+      .then(
+        () => true,
+        () => false,
+      )
+      .finally(again);
   return { busy, error, run, again, denied: can("update", "change_set").disabledReason, path: { change_set: changeSet.id } };
 }
 

@@ -1,6 +1,6 @@
 import { approveChangeSet, type ChangeSet, isProblem, type Plan, rejectChangeSet } from "@guard-proxy/client";
 import { Alert, Button, Checkbox, Group, Stack, Text, Textarea, Title } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { DeploymentProgress } from "@/change/DeploymentProgress";
@@ -64,27 +64,20 @@ function Decision({ changeSet, plan, onCommitted, again }: Props & { plan: Plan;
   const queries = useQueryClient();
   const [reason, setReason] = useState("");
   const [commit, setCommit] = useState(true);
-  const [busy, setBusy] = useState<"yes" | "no">();
-  const [error, setError] = useState<unknown>();
   const path = { change_set: changeSet.id };
 
-  const decide = async (answer: "yes" | "no") => {
-    setBusy(answer);
-    setError(undefined);
-    try {
-      const decided =
-        answer === "yes"
-          ? await call(approveChangeSet({ path, body: { version: changeSet.version, plan_digest: plan.digest, reason, commit } }))
-          : await call(rejectChangeSet({ path, body: { reason } }));
+  const decide = useMutation({
+    mutationFn: (yes: boolean) =>
+      yes
+        ? call(approveChangeSet({ path, body: { version: changeSet.version, plan_digest: plan.digest, reason, commit } }))
+        : call(rejectChangeSet({ path, body: { reason } })),
+    onSuccess: (decided) => {
       if (decided.revision) onCommitted(decided.revision);
       queries.setQueryData(keys.one("change-sets", changeSet.id), decided);
       void queries.invalidateQueries({ queryKey: ["change-sets", "list"] });
-    } catch (refused) {
-      setError(refused);
-    } finally {
-      setBusy(undefined);
-    }
-  };
+    },
+  });
+  const { error } = decide;
 
   const denied = can("update", "approval").disabledReason;
   const silent = reason.trim() ? undefined : "Say why: its owner has to know what to mend.";
@@ -114,7 +107,7 @@ function Decision({ changeSet, plan, onCommitted, again }: Props & { plan: Plan;
             <Text size="sm">You wrote it, had a part in it, or made the token that did. Somebody else has to say yes.</Text>
           </Alert>
         ) : (
-          Boolean(error) && <ProblemAlert error={error} />
+          <ProblemAlert error={error} />
         )}
         {isProblem(error, "plan_changed") && (
           <Button variant="default" onClick={again}>
@@ -122,15 +115,19 @@ function Decision({ changeSet, plan, onCommitted, again }: Props & { plan: Plan;
           </Button>
         )}
         <Group>
-          <ActionButton loading={busy === "yes"} disabledReason={denied ?? blocked(plan)} onClick={() => void decide("yes")}>
+          <ActionButton
+            loading={decide.isPending && decide.variables}
+            disabledReason={denied ?? blocked(plan)}
+            onClick={() => decide.mutate(true)}
+          >
             {commit ? "Approve and commit" : "Approve"}
           </ActionButton>
           <ActionButton
             color="red"
             variant="outline"
-            loading={busy === "no"}
+            loading={decide.isPending && !decide.variables}
             disabledReason={denied ?? silent}
-            onClick={() => void decide("no")}
+            onClick={() => decide.mutate(false)}
           >
             Reject
           </ActionButton>

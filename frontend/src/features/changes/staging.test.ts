@@ -83,3 +83,16 @@ test("a conflict is settled: first theirs, then the rebase, then what is to be y
     'PUT /policies/shop/custom-rules/190001?change_set=c1 {"id":190001,"seclang":"x"}',
   ]);
 });
+
+test("two orders of rules are one side or the other", async () => {
+  const sent: string[] = [];
+  record(sent);
+  const rules = (...ids: number[]) => ids.map((id) => ({ id })) as unknown as Conflict["yours"];
+  const order = conflict({ fields: ["/custom_rules"], base: rules(1, 2, 3), yours: rules(2, 1, 3), theirs: rules(1, 3, 2) });
+  await resolve("c1", [order], () => "yours");
+  expect(sent).toEqual([
+    'PATCH /policies/shop?change_set=c1 {"custom_rules":[{"id":1},{"id":3},{"id":2}]}',
+    "POST /change-sets/c1/rebase",
+    'PATCH /policies/shop?change_set=c1 {"custom_rules":[{"id":2},{"id":1},{"id":3}]}',
+  ]);
+});

@@ -70,30 +70,37 @@ export function entriesBack({ fields }: ObjectDiff): { add: unknown[]; remove: s
 
 export type Choice = "yours" | "theirs";
 
+/** An object or an element of one; an array, where its order is contested; null where it is not there. */
+export type Side = Value | unknown[] | null;
+
+/** What the API's document leaves open: a conflict is of any kind. */
+export function sides({ base, yours, theirs }: Conflict) {
+  return { base, yours, theirs } as Record<"base" | Choice, Side>;
+}
+
 /**
  * Brings a change set onto the newest revision where both changed the same. First what is contested becomes as theirs, so that it can be
  * brought; then what is to be yours is staged again, on top of theirs.
  */
 export async function resolve(changeSet: string, conflicts: Conflict[], choose: (conflict: Conflict) => Choice): Promise<void> {
-  for (const one of conflicts) await put(changeSet, one, one.yours, one.theirs);
+  for (const one of conflicts) await put(changeSet, one, sides(one).yours, sides(one).theirs);
   await call(rebaseChangeSet({ path: { change_set: changeSet } }));
   for (const one of conflicts) {
+    const { yours, theirs } = sides(one);
     const choice = choose(one);
-    if (isBody(one)) await put(changeSet, one, one.theirs, settled(one, choice));
-    else if (choice === "yours") await put(changeSet, one, one.theirs, one.yours);
+    // Of an object that is there on both sides the fields are settled one by one; everything else is one side or the other.
+    if (one.element === "" && isObject(yours) && isObject(theirs)) await put(changeSet, one, theirs, settled(one, choice));
+    else if (choice === "yours") await put(changeSet, one, theirs, yours);
   }
 }
 
-/** Of an object that is there on both sides the fields are settled one by one; everything else is one side or the other. */
-function isBody({ element, yours, theirs }: Conflict): boolean {
-  return element === "" && yours !== null && theirs !== null && !Array.isArray(yours);
-}
-
 /** What only one side changed is kept whatever the choice is: that is not contested. */
-export function settled({ base, yours, theirs }: Conflict, choice: Choice): Value {
-  const result: Value = { ...theirs };
-  for (const field of new Set([...Object.keys(yours ?? {}), ...Object.keys(base ?? {})])) {
-    const [was, mine, other] = [base?.[field], yours?.[field], theirs?.[field]];
+export function settled(conflict: Conflict, choice: Choice): Value {
+  const { base, yours, theirs } = sides(conflict);
+  const [before, here, there] = [members(base), members(yours), members(theirs)];
+  const result = { ...there };
+  for (const field of new Set([...Object.keys(here), ...Object.keys(before)])) {
+    const [was, mine, other] = [before[field], here[field], there[field]];
     if (same(mine, was) || !(choice === "yours" || same(other, was))) continue;
     if (mine === undefined) delete result[field];
     else result[field] = mine;
@@ -101,8 +108,12 @@ export function settled({ base, yours, theirs }: Conflict, choice: Choice): Valu
   return result;
 }
 
+function members(side: Side): Value {
+  return isObject(side) ? side : {};
+}
+
 /** From how a unit is in the change set to how it is to be there. */
-async function put(changeSet: string, { kind, name, element, fields }: Conflict, now: Value | null, side: Value | null): Promise<void> {
+async function put(changeSet: string, { kind, name, element, fields }: Conflict, now: Side, side: Side): Promise<void> {
   const query = { change_set: changeSet };
   const path = reference(kind, name);
   const any = { "If-Match": "*" };
@@ -118,7 +129,7 @@ async function put(changeSet: string, { kind, name, element, fields }: Conflict,
     // Two orders of an array.
     const body = parts(fields[0] ?? "").reduceRight<unknown>((value, part) => ({ [part]: value }), side);
     await send("PATCH", path, { query, body, headers: any });
-  } else if (side && now) {
+  } else if (isObject(side) && isObject(now)) {
     await send("PATCH", path, { query, body: withoutKeyed(patchTo(now, side)), headers: any });
   } else if (side) {
     await send("PUT", path, { query, body: side, headers: { "If-None-Match": "*" } });

@@ -1,7 +1,7 @@
 import { type EntryRepresentation, type IpListRepresentation, listEntries } from "@guard-proxy/client";
 import { ActionIcon, Badge, Group, Stack, Text } from "@mantine/core";
 import { IconPencil } from "@tabler/icons-react";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { ActionButton } from "@/components/ActionButton";
 import { type Column, DataTable } from "@/components/DataTable";
@@ -40,11 +40,13 @@ export function Entries({ list, users, find, onFind }: Props) {
   const [editing, setEditing] = useState<EntryRepresentation>();
   const [left, setLeft] = useState(true);
   const fixed = readOnly(list);
+  const { address } = lockOut;
+  const editable = !fixed && can("update", "entry").allowed;
+  const columns = useMemo(() => columnsWith(address, editable, setEditing), [address, editable]);
 
   const select = (next: ReadonlySet<string>) => {
     setSelected(next);
     setLeft(true);
-    const { address } = lockOut;
     if (!address || ![...next].some((network) => covers(network, address))) return;
     // Others that cover the caller may stay: the server knows all of them.
     void call(listEntries({ path, query: { contains: address, limit: 500 } })).then(({ items }) =>
@@ -56,52 +58,6 @@ export function Entries({ list, users, find, onFind }: Props) {
     const message = `IP list ${list.name}: ${gone.length === 1 ? `${gone[0]} removed` : `${gone.length} entries removed`}`;
     if (await saving.batch({ add: [], remove: gone }, message)) select(new Set());
   };
-  const columns: Column<EntryRepresentation>[] = [
-    {
-      id: "network",
-      header: "Network",
-      width: "30%",
-      cell: (entry) => (
-        <Group gap={6}>
-          <Text size="sm" ff="monospace">
-            {entry.network}
-          </Text>
-          {lockOut.address && covers(entry.network, lockOut.address) && (
-            <Badge color="blue" variant="light" tt="none">
-              this is you
-            </Badge>
-          )}
-        </Group>
-      ),
-    },
-    { id: "comment", header: "Comment", hideBelow: "xs", cell: (entry) => entry.comment },
-    {
-      id: "expires",
-      header: "Expires",
-      width: 220,
-      cell: (entry) => (
-        <Group gap={6}>
-          <RelativeTime at={entry.expires_at} />
-          {entry.expired && <StatusBadge state="expired" />}
-        </Group>
-      ),
-    },
-    {
-      id: "edit",
-      header: "Edit",
-      width: 60,
-      cell: (entry) => (
-        <ActionIcon
-          variant="subtle"
-          aria-label={`Edit ${entry.network}`}
-          disabled={Boolean(fixed) || !can("update", "entry").allowed}
-          onClick={() => setEditing({ ...entry })}
-        >
-          <IconPencil size={16} aria-hidden />
-        </ActionIcon>
-      ),
-    },
-  ];
   const may = fixed ?? can("create", "entry").disabledReason;
   const importing = `/ip-lists/${list.name}/import`;
   return (
@@ -159,4 +115,52 @@ export function Entries({ list, users, find, onFind }: Props) {
       />
     </Stack>
   );
+}
+
+function columnsWith(
+  address: string | undefined,
+  editable: boolean,
+  onEdit: (entry: EntryRepresentation) => void,
+): Column<EntryRepresentation>[] {
+  return [
+    {
+      id: "network",
+      header: "Network",
+      width: "30%",
+      cell: (entry) => (
+        <Group gap={6}>
+          <Text size="sm" ff="monospace">
+            {entry.network}
+          </Text>
+          {address && covers(entry.network, address) && (
+            <Badge color="blue" variant="light" tt="none">
+              this is you
+            </Badge>
+          )}
+        </Group>
+      ),
+    },
+    { id: "comment", header: "Comment", hideBelow: "xs", cell: (entry) => entry.comment },
+    {
+      id: "expires",
+      header: "Expires",
+      width: 220,
+      cell: (entry) => (
+        <Group gap={6}>
+          <RelativeTime at={entry.expires_at} />
+          {entry.expired && <StatusBadge state="expired" />}
+        </Group>
+      ),
+    },
+    {
+      id: "edit",
+      header: "Edit",
+      width: 60,
+      cell: (entry) => (
+        <ActionIcon variant="subtle" aria-label={`Edit ${entry.network}`} disabled={!editable} onClick={() => onEdit({ ...entry })}>
+          <IconPencil size={16} aria-hidden />
+        </ActionIcon>
+      ),
+    },
+  ];
 }

@@ -1,7 +1,7 @@
 import { beginTotp, confirmTotp, disableTotp, type TotpBegun } from "@guard-proxy/client";
 import { Anchor, Badge, Button, Code, Group, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { session } from "@/auth/session";
 import { meQuery } from "@/auth/use-me";
@@ -131,28 +131,17 @@ type AskProps = {
 function Ask({ fields, go, dangerous, run, onCancel, children }: AskProps) {
   const [password, setPassword] = useState("");
   const [code, setCode] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async () => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await run({ password, code });
-    } catch (refused) {
-      setError(refused);
-      setBusy(false);
-    }
-  };
+  const submit = useMutation({ mutationFn: () => run({ password, code }) });
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void submit();
+        submit.mutate();
       }}
     >
       <Stack maw={420}>
         <Hint>{children}</Hint>
-        {Boolean(error) && <ProblemAlert error={error} />}
+        <ProblemAlert error={submit.error} />
         {fields.includes("password") && (
           <PasswordInput
             label="Your password"
@@ -174,7 +163,7 @@ function Ask({ fields, go, dangerous, run, onCancel, children }: AskProps) {
           />
         )}
         <Group>
-          <Button type="submit" loading={busy} color={dangerous ? "red" : undefined}>
+          <Button type="submit" loading={submit.isPending} color={dangerous ? "red" : undefined}>
             {go}
           </Button>
           <Button variant="default" onClick={onCancel}>

@@ -2,8 +2,7 @@ import { changePassword } from "@guard-proxy/client";
 import { Button, PasswordInput, Stack } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { notifications } from "@mantine/notifications";
-import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { session } from "@/auth/session";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { UnsavedGuard } from "@/components/UnsavedGuard";
@@ -14,8 +13,6 @@ import { LEAST, MOST, passwordFault } from "@/lib/password";
 
 export function Password({ email }: { email: string }) {
   const queries = useQueryClient();
-  const [error, setError] = useState<unknown>();
-  const [busy, setBusy] = useState(false);
   const form = useForm({
     mode: "controlled",
     initialValues: { password: "", new: "", again: "" },
@@ -25,27 +22,25 @@ export function Password({ email }: { email: string }) {
     },
   });
 
-  const submit = async ({ password, new: chosen }: typeof form.values) => {
-    setBusy(true);
-    setError(undefined);
-    try {
+  // Without variables: the form stays, and they would stay with it.
+  const change = useMutation({
+    mutationFn: async () => {
+      const { password, new: chosen } = form.getValues();
       session.take(await call(changePassword({ body: { password, new: chosen } })));
+    },
+    onSuccess: () => {
       form.reset();
       notifications.show({ message: "Your password is changed; your other sessions are over" });
       void queries.invalidateQueries({ queryKey: keys.all("sessions") });
-    } catch (refused) {
-      applyProblem(form, refused);
-      setError(refused);
-    } finally {
-      setBusy(false);
-    }
-  };
+    },
+    onError: (refused) => applyProblem(form, refused),
+  });
 
   return (
-    <form onSubmit={form.onSubmit((values) => void submit(values))}>
-      <UnsavedGuard dirty={form.isDirty() && !busy} />
+    <form onSubmit={form.onSubmit(() => change.mutate())}>
+      <UnsavedGuard dirty={form.isDirty() && !change.isPending} />
       <Stack maw={420}>
-        {Boolean(error) && <ProblemAlert error={error} withErrors={false} />}
+        <ProblemAlert error={change.error} withErrors={false} />
         {/* Whose it is: password managers look for it. */}
         <input type="hidden" name="username" autoComplete="username" value={email} readOnly />
         <PasswordInput label="Password of now" autoComplete="current-password" required {...form.getInputProps("password")} />
@@ -57,7 +52,7 @@ export function Password({ email }: { email: string }) {
           {...form.getInputProps("new")}
         />
         <PasswordInput label="New password once more" autoComplete="new-password" required {...form.getInputProps("again")} />
-        <Button type="submit" loading={busy} style={{ alignSelf: "flex-start" }}>
+        <Button type="submit" loading={change.isPending} style={{ alignSelf: "flex-start" }}>
           Change the password
         </Button>
       </Stack>

@@ -2,7 +2,7 @@ import { deleteModeOverride, type Mode, type ModeOverride, putModeOverride } fro
 import { Alert, Button, Group, Modal, NumberInput, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { IconAlertOctagon, IconFlame } from "@tabler/icons-react";
-import { useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { ActionButton } from "@/components/ActionButton";
@@ -18,28 +18,24 @@ type Props = { vhost: string; current: ModeOverride | null };
 export function EmergencyMode({ vhost, current }: Props) {
   const { can } = useMe();
   const [asked, setAsked] = useState(false);
-  const [error, setError] = useState<unknown>();
   const moved = useMoved();
+  const end = useMutation({ mutationFn: () => call(deleteModeOverride({ path: { vhost } })), onSuccess: moved });
   const reason = can("update", "mode_override").disabledReason;
-  const end = async () => {
-    setError(undefined);
-    try {
-      await call(deleteModeOverride({ path: { vhost } }));
-      await moved();
-    } catch (refused) {
-      setError(refused);
-    }
-  };
   return (
     <Stack gap="xs">
-      {Boolean(error) && <ProblemAlert error={error} />}
+      <ProblemAlert error={end.error} />
       {current ? (
         <Alert color="red" variant="outline" icon={<IconAlertOctagon aria-hidden />} title={`Emergency mode: ${current.mode}`} role="alert">
           <Group justify="space-between">
             <Text size="sm">
               {current.reason} ({current.author}). It ends by itself <RelativeTime at={current.until} />.
             </Text>
-            <ActionButton size="xs" disabledReason={can("delete", "mode_override").disabledReason} onClick={() => void end()}>
+            <ActionButton
+              size="xs"
+              disabledReason={can("delete", "mode_override").disabledReason}
+              loading={end.isPending}
+              onClick={() => end.mutate()}
+            >
               End it now
             </ActionButton>
           </Group>
@@ -74,35 +70,29 @@ function useMoved() {
 
 function Ask({ vhost, onDone }: { vhost: string; onDone: () => void }) {
   const moved = useMoved();
-  const [error, setError] = useState<unknown>();
-  const [busy, setBusy] = useState(false);
   const form = useForm({
     initialValues: { mode: "detect" as Mode, minutes: 30, reason: "" },
     validate: { reason: (text) => (text.trim() ? null : "Say why: everybody sees it.") },
   });
-  const submit = async ({ mode, minutes, reason }: typeof form.values) => {
-    setBusy(true);
-    setError(undefined);
-    try {
+  const put = useMutation({
+    mutationFn: ({ mode, minutes, reason }: typeof form.values) => {
       const until = new Date(Date.now() + minutes * 60_000).toISOString();
-      await call(putModeOverride({ path: { vhost }, body: { mode, until, reason: reason.trim() } }));
+      return call(putModeOverride({ path: { vhost }, body: { mode, until, reason: reason.trim() } }));
+    },
+    onSuccess: async () => {
       await moved();
       onDone();
-    } catch (refused) {
-      applyProblem(form, refused);
-      setError(refused);
-    } finally {
-      setBusy(false);
-    }
-  };
+    },
+    onError: (refused) => applyProblem(form, refused),
+  });
   return (
-    <form onSubmit={form.onSubmit(submit)}>
+    <form onSubmit={form.onSubmit((values) => put.mutate(values))}>
       <Stack>
         <Text size="sm">
           All of the site is treated so at once, also where it is protected: no revision, no approval. Everybody sees it, and it is in the
           audit log.
         </Text>
-        {Boolean(error) && <ProblemAlert error={error} />}
+        <ProblemAlert error={put.error} />
         <SegmentedControl
           aria-label="Mode"
           data={[
@@ -125,7 +115,7 @@ function Ask({ vhost, onDone }: { vhost: string; onDone: () => void }) {
           <Button variant="default" onClick={onDone}>
             Cancel
           </Button>
-          <Button type="submit" color="red" loading={busy}>
+          <Button type="submit" color="red" loading={put.isPending}>
             Put it into emergency mode
           </Button>
         </Group>
