@@ -3,7 +3,7 @@ import { Alert, Button, Code, Group, Paper, Radio, SimpleGrid, Stack, Text } fro
 import { IconArrowsSplit } from "@tabler/icons-react";
 import { useState } from "react";
 import { kindWords, reference } from "@/lib/objects";
-import { type Choice, resolve, type Side, sides } from "./staging";
+import { type Choice, resolve, type Side } from "./staging";
 
 type Props = { changeSet: string; conflicts: Conflict[]; run: (work: () => Promise<unknown>) => Promise<boolean>; busy: boolean };
 
@@ -41,8 +41,8 @@ export function Conflicts({ changeSet, conflicts, run, busy }: Props) {
 type OneProps = { conflict: Conflict; choice: Choice | undefined; onChoose: (choice: Choice) => void };
 
 function One({ conflict, choice, onChoose }: OneProps) {
-  const { kind, name, element, fields, theirs_revision } = conflict;
-  const { base, ...both } = sides(conflict);
+  const { kind, name, element, fields, theirs_revision, base, yours, theirs } = conflict;
+  const both = { yours, theirs };
   const shown = (side: Side) => (side === null ? "(not there)" : JSON.stringify(contested(side, fields), null, 1));
   return (
     <Paper withBorder p="sm" component="fieldset" m={0} miw={0}>

@@ -73,20 +73,15 @@ export type Choice = "yours" | "theirs";
 /** An object or an element of one; an array, where its order is contested; null where it is not there. */
 export type Side = Value | unknown[] | null;
 
-/** What the API's document leaves open: a conflict is of any kind. */
-export function sides({ base, yours, theirs }: Conflict) {
-  return { base, yours, theirs } as Record<"base" | Choice, Side>;
-}
-
 /**
  * Brings a change set onto the newest revision where both changed the same. First what is contested becomes as theirs, so that it can be
  * brought; then what is to be yours is staged again, on top of theirs.
  */
 export async function resolve(changeSet: string, conflicts: Conflict[], choose: (conflict: Conflict) => Choice): Promise<void> {
-  for (const one of conflicts) await put(changeSet, one, sides(one).yours, sides(one).theirs);
+  for (const one of conflicts) await put(changeSet, one, one.yours, one.theirs);
   await call(rebaseChangeSet({ path: { change_set: changeSet } }));
   for (const one of conflicts) {
-    const { yours, theirs } = sides(one);
+    const { yours, theirs } = one;
     const choice = choose(one);
     // Of an object that is there on both sides the fields are settled one by one; everything else is one side or the other.
     if (one.element === "" && isObject(yours) && isObject(theirs)) await put(changeSet, one, theirs, settled(one, choice));
@@ -95,8 +90,7 @@ export async function resolve(changeSet: string, conflicts: Conflict[], choose: 
 }
 
 /** What only one side changed is kept whatever the choice is: that is not contested. */
-export function settled(conflict: Conflict, choice: Choice): Value {
-  const { base, yours, theirs } = sides(conflict);
+export function settled({ base, yours, theirs }: Conflict, choice: Choice): Value {
   const [before, here, there] = [members(base), members(yours), members(theirs)];
   const result = { ...there };
   for (const field of new Set([...Object.keys(here), ...Object.keys(before)])) {
