@@ -8,6 +8,7 @@ import { createGuardProxy } from "@guard-proxy/client";
 import { chromium } from "@playwright/test";
 import { startFront } from "../e2e/harness/front.ts";
 import { makeSample } from "../e2e/harness/sample.ts";
+import { site } from "../e2e/harness/site.ts";
 import { PAGES } from "../e2e/pages.ts";
 import { CHROMIUM, startServer } from "../test/server.ts";
 
@@ -27,6 +28,12 @@ const front = await startFront(server.apiUrl);
 const browser = await chromium.launch({ executablePath: CHROMIUM });
 try {
   await makeSample(createGuardProxy({ baseUrl: server.apiUrl, token: server.token }));
+  for (let at = 0; at < 120; at += 1) {
+    const path = at % 8 === 7 ? "/?q=1%27%20OR%20%271%27=%271" : "/";
+    await site(server.httpUrl, at % 3 ? "shop.localhost" : "blog.localhost", path);
+  }
+  // Traffic is counted every ten seconds.
+  await new Promise((counted) => setTimeout(counted, 11_000));
   const person = await server.person("admin");
   const context = await browser.newContext({
     baseURL: front.url,

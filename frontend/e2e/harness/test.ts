@@ -3,6 +3,7 @@ import { createGuardProxy } from "@guard-proxy/client";
 import { test as base, expect, type Page } from "@playwright/test";
 import { type Person, type Server, startServer } from "../../test/server.ts";
 import { startFront } from "./front.ts";
+import { site } from "./site.ts";
 
 export { expect };
 
@@ -100,16 +101,3 @@ export const test = base.extend<ForTest, ForWorker>({
     { auto: true },
   ],
 });
-
-/** The status alone says what became of a request: 403 is a verdict. `fetch` sets no `Host`. */
-async function site(httpUrl: string, hostname: string, path = "/"): Promise<number> {
-  const { request } = await import("node:http");
-  const { hostname: address, port } = new URL(httpUrl);
-  return new Promise((done, fail) => {
-    const asked = request({ hostname: address, port, path, headers: { host: hostname }, agent: false }, (answer) => {
-      answer.resume();
-      done(answer.statusCode ?? 0);
-    });
-    asked.on("error", fail).end();
-  });
-}
