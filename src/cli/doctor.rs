@@ -59,7 +59,7 @@ impl Checks {
 }
 
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The HAProxy versions that all tests run on, the oldest first: with an older one our configuration does not load.
+/// The HAProxy versions that the tests of the wire run on, the oldest first: with an older one our configuration does not load.
 const TESTED_HAPROXY: [(u32, u32); 2] = [(2, 6), (2, 8)];
 
 pub async fn run(settings: Settings, file: Option<PathBuf>, arguments: Arguments, printer: &Printer) -> Result<(), Failure> {

@@ -31,7 +31,7 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
@@ -148,6 +148,8 @@ struct Inner {
     agent: Spoa,
     validator: Validator,
     releases: Releases,
+    /// Held by readers that ask HAProxy.
+    asking: Mutex<()>,
     /// Held by whoever changes something: runtime and reload never run beside each other.
     running: Mutex<Running>,
 }
@@ -174,6 +176,7 @@ impl Node {
             agent: Spoa::new(&settings.node.control_socket()),
             validator: Validator::new(&settings.node.validator_socket()),
             releases: Releases::new(&settings.state_dir),
+            asking: Mutex::default(),
             running: Mutex::default(),
             settings,
             clock,
@@ -315,7 +318,7 @@ impl Inner {
             socket: self.settings.node.probe_socket().into(),
             spoa: self.agent.clone(),
             structure: bundle.structure.clone(),
-            handover: HANDOVER,
+            handover: Instant::now() + HANDOVER,
         }
     }
 

@@ -60,8 +60,8 @@ pub struct Prober {
     pub spoa: Spoa,
     /// What the worker runs that is to answer.
     pub structure: String,
-    /// How long another one may answer.
-    pub handover: Duration,
+    /// Until when another one may answer.
+    pub handover: Instant,
 }
 
 impl Prober {
@@ -73,13 +73,13 @@ impl Prober {
 
     async fn probe_one(&self, target: &ProbeTarget, revision: Revision, at: OffsetDateTime) -> Probed {
         let mut seen = Vec::new();
-        let (begun, mut attempts) = (Instant::now(), 0);
+        let mut attempts = 0;
         let judged = loop {
             seen.clear();
             let judged = self.judge(target, &mut seen).await;
             attempts += match judged {
                 Judged::Proven => break judged,
-                Judged::Stale(_) if begun.elapsed() < self.handover => 0,
+                Judged::Stale(_) if Instant::now() < self.handover => 0,
                 _ => 1,
             };
             if attempts == ATTEMPTS {
@@ -361,7 +361,7 @@ mod tests {
                 asker.write_all(answer.as_bytes()).await.unwrap();
             }
         });
-        let prober = Prober { socket, spoa: Spoa::new("nowhere"), structure: "new".into(), handover };
+        let prober = Prober { socket, spoa: Spoa::new("nowhere"), structure: "new".into(), handover: Instant::now() + handover };
         prober.probe(vec![&target(Mode::Off)], 7, OffsetDateTime::UNIX_EPOCH).await.remove(0)
     }
 

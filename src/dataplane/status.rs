@@ -59,6 +59,8 @@ pub async fn engine_status(inner: &Inner) -> EngineStatus {
 
 pub async fn servers(inner: &Inner, vhost: u32) -> Result<Vec<ServerStatus>, String> {
     haproxy(async {
+        // Whoever reads asks HAProxy: one at a time, since its sockets are for deployments first.
+        let _turn = inner.asking.lock().await;
         let (_, current) = current(inner).await?;
         // 4: servers; -1: all of them.
         let said = inner.haproxy.cli.ask(&format!("@!{current} show stat be_{vhost} 4 -1")).await.map_err(|e| e.to_string())?;

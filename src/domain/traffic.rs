@@ -18,7 +18,7 @@ pub struct TrafficCounts {
     pub blocked: u32,
     /// Of these, those that `block` would have refused, and `detect` let pass.
     pub detected: u32,
-    /// Got an answer without a verdict from guard-spoa: it was overloaded, or failed.
+    /// Got an answer without a verdict from guard-spoa: it had no turn in time, or failed. What it turned away unread is not in it.
     pub failed: u32,
 }
 

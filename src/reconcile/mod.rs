@@ -70,13 +70,13 @@ async fn report_status<J: Journal, E: Engines>(journal: Arc<J>, engines: Arc<E>,
 
 /// An engine that is away gives no numbers; the status says that it is.
 async fn count_traffic(service: Service, node: Node, cancel: CancellationToken) {
-    loop {
-        service.add_traffic(node.traffic().await);
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            () = tokio::time::sleep(SAMPLE) => {}
+    let sampling = async {
+        loop {
+            service.add_traffic(node.traffic().await);
+            tokio::time::sleep(SAMPLE).await;
         }
-    }
+    };
+    let _: Option<()> = cancel.run_until_cancelled(sampling).await;
 }
 
 /// What went live, as far as this process knows.

@@ -129,6 +129,14 @@ impl Service {
         Ok(own.into_iter().find(same))
     }
 
+    /// Whether who said yes could say it today: they may still have made all of it.
+    pub(super) fn still_approved(&self, approval: &Approval, view: &View) -> bool {
+        let decision = approval.decision.as_ref().filter(|decision| decision.approved);
+        let Some(grant) = decision.and_then(|decision| self.inner.people.decider(&decision.by, decision.at)) else { return false };
+        let work = Work::Staged(view.staged.clone());
+        self.warrant_of(&grant, Purpose::Edit).try_on(&work, &self.head(), micros(self.now())).is_ok()
+    }
+
     /// What was approved is no longer what would happen: it waits anew.
     pub(super) async fn lapse(&self, caller: &Caller, view: &View) -> Result<ChangeSet> {
         let (head, work) = (self.head(), Work::Staged(view.staged.clone()));

@@ -265,7 +265,7 @@ impl Service {
             (None, given) => given,
         };
         let approved_by = approval.and_then(Approval::approved_by).map(ToOwned::to_owned);
-        if approved_by.as_deref().is_some_and(|by| !self.inner.people.may_approve(by)) {
+        if approval.is_some_and(|approval| !self.still_approved(approval, view)) {
             let waiting = self.lapse(caller, view).await?;
             return Err(self.awaiting(caller, waiting));
         }

@@ -23,6 +23,8 @@ struct Played {
     commit_takes: Duration,
     /// The commit is answered with 503, and the change set is in this state then.
     fails_and_is: Option<&'static str>,
+    /// It is a proxy that answers so, and not the server.
+    by_proxy: bool,
 }
 
 fn change_set(state: &str, revision: Option<i64>) -> Value {
@@ -50,6 +52,7 @@ async fn answer(State(played): State<Played>, request: Request) -> Response {
         "POST /change-sets" => (201, change_set("open", None)),
         path if path.starts_with("PUT") => (200, change_set("open", None)),
         path if path.ends_with("/plan") => (201, plan(1)),
+        path if path.ends_with("/commit") && played.by_proxy => (504, json!({ "message": "upstream timed out" })),
         path if path.ends_with("/commit") && played.fails_and_is.is_some() => {
             (503, json!({ "status": 503, "code": "unavailable", "detail": "the database is away", "request_id": "r" }))
         }
@@ -126,9 +129,15 @@ async fn a_signal_after_the_commit_says_what_is_committed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_the_server_failed_over_is_looked_up_and_not_thrown_away() {
-    for (state, words) in [("open", "it is not known whether"), ("awaiting_approval", "awaits the approval of somebody else")] {
-        let (code, said, asked) = applied(Played { fails_and_is: Some(state), ..Played::default() }, None).await;
-        assert!(said.contains(words) && code != Some(0), "{code:?} {said}");
+    for (state, by_proxy, code, words) in [
+        ("open", false, 1, "the database is away"),
+        ("open", true, 1, "504 Gateway Timeout"),
+        ("awaiting_approval", false, 3, "awaits the approval of somebody else"),
+    ] {
+        let played = Played { fails_and_is: Some(state), by_proxy, ..Played::default() };
+        let (exit, said, asked) = applied(played, None).await;
+        assert!(exit == Some(code) && said.contains(words), "{exit:?} {said}");
+        assert_eq!(state == "open", said.contains("it is not known whether"), "{said}");
         assert!(!asked.iter().any(|line| line.starts_with("DELETE")), "{asked:?}");
     }
 }

@@ -8,7 +8,7 @@ export function Loaded<T>({ query, children }: { query: UseQueryResult<T>; child
   if (query.data !== undefined) return <>{children(query.data)}</>;
   if (query.error) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />;
   return (
-    <Stack aria-busy="true" aria-label="Loading">
+    <Stack role="group" aria-busy="true" aria-label="Loading">
       <Skeleton height={20} maw={400} />
       <Skeleton height={80} />
       <Skeleton height={80} />

@@ -24,7 +24,7 @@ pub struct Traffic {
     /// Seconds that a point is about.
     #[schema(example = 60)]
     step_s: u32,
-    /// At most 60, oldest first; the last one is under way. Minutes in which an engine, or this server, was away are left out.
+    /// At most 60, oldest first; the last one is under way. Minutes in which the engines never both answered are left out.
     #[schema(max_items = 60)]
     points: Vec<TrafficPoint>,
 }

@@ -5,7 +5,7 @@ mod settings;
 
 use std::time::Duration;
 
-use reqwest::{Method, Url};
+use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -116,11 +116,7 @@ impl Client {
         }
         let json = serde_json::from_slice::<Value>(&bytes);
         if !status.is_success() {
-            let problem = json.ok().and_then(|value| serde_json::from_value::<Problem>(value).ok());
-            return Err(match problem {
-                Some(problem) => Refused::Problem(Box::new(problem)),
-                None => Refused::Odd(format!("{url} answers {status}, and not as a Guard Proxy does: is the URL right?")),
-            });
+            return Err(self.refused(&url, status, &bytes));
         }
         let body = match json {
             Ok(body) => body,
@@ -139,11 +135,7 @@ impl Client {
         let mut answer = request.send().await.map_err(away)?;
         let status = answer.status();
         if !status.is_success() {
-            let problem = answer.bytes().await.ok().and_then(|bytes| serde_json::from_slice::<Problem>(&bytes).ok());
-            return Err(match problem {
-                Some(problem) => Refused::Problem(Box::new(problem)),
-                None => Refused::Odd(format!("{url} answers {status}, and not as a Guard Proxy does: is the URL right?")),
-            });
+            return Err(self.refused(&url, status, &answer.bytes().await.unwrap_or_default()));
         }
         let mut rest: Vec<u8> = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(away)? {
@@ -158,6 +150,17 @@ impl Client {
             }
         }
         if rest.is_empty() { Ok(()) } else { Err(Refused::Odd(format!("{url} broke off in a line"))) }
+    }
+
+    /// What an answer other than 2xx says. One of 500 and more that is not ours is a proxy's, which has no answer from behind it.
+    fn refused(&self, url: &str, status: StatusCode, body: &[u8]) -> Refused {
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) if !problem.code.is_empty() => Refused::Problem(Box::new(Problem { status: status.as_u16(), ..problem })),
+            _ if status.is_server_error() => {
+                Refused::Away { url: self.url().to_owned(), why: format!("something before it answers {status}") }
+            }
+            _ => Refused::Odd(format!("{url} answers {status}, and not as a Guard Proxy does: is the URL right?")),
+        }
     }
 
     /// All items of a list, page by page. `path` has no query yet.

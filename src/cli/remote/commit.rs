@@ -43,7 +43,7 @@ pub async fn commit(
             answer = &mut asked => break answer,
             () = interrupts.next() => {
                 if interrupted {
-                    return Err(unknown(staged));
+                    return Err(Failure::Interrupted(unknown(staged)));
                 }
                 interrupted = true;
                 printer.note("the server is committing: waiting for its answer, to know what came of it; again to leave at once");
@@ -59,7 +59,7 @@ pub async fn commit(
         Err(refused) if refused.is_unsure() => match after_all(client, staged).await {
             Some(Ok(revision)) => Ok(Committed { revision, interrupted }),
             Some(Err(waits)) => Err(waits),
-            None => Err(unknown(staged)),
+            None => Err(Failure::from(refused).hint(unknown(staged))),
         },
         Err(refused) => {
             let failure = no(client, refused, staged, documents).await;
@@ -102,17 +102,20 @@ async fn after_all(client: &Client, staged: &Staged) -> Option<Result<Revision, 
                 return Some(Err(waits));
             }
             let (change_set, _) = answer.typed::<ChangeSet>().ok()?;
-            return change_set.revision.filter(|_| change_set.state == ChangeSetState::Committed).map(Ok);
+            // An open one may be judged yet.
+            if change_set.state != ChangeSetState::Open {
+                return change_set.revision.filter(|_| change_set.state == ChangeSetState::Committed).map(Ok);
+            }
         }
     }
     None
 }
 
-fn unknown(staged: &Staged) -> Failure {
-    Failure::Interrupted(format!(
+fn unknown(staged: &Staged) -> String {
+    format!(
         "it is not known whether change set {} was committed: `guard-proxy status` shows the newest revision, and `guard-proxy plan` what is left to do",
         staged.id
-    ))
+    )
 }
 
 async fn no(client: &Client, refused: Refused, staged: &Staged, documents: &[Document]) -> Failure {

@@ -211,8 +211,10 @@ async fn what_is_refused_after_the_commit_fails_with_words_and_places() {
 
 #[tokio::test]
 async fn what_is_no_guard_proxy_and_what_is_away_is_said_so() {
-    let (client, _) = server(|_, _| (502, json!("gateway"))).await;
-    assert!(message(client.get("/status").await.unwrap_err().into()).contains("is the URL right"));
+    for (status, words) in [(404, "is the URL right"), (502, "something before it answers 502")] {
+        let (client, _) = server(move |_, _| (status, json!("gateway"))).await;
+        assert!(message(client.get("/status").await.unwrap_err().into()).contains(words), "{status}");
+    }
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let connection = Connection { url: Some(format!("http://{gone}")), token: Some("t".to_owned()), ..Connection::default() };
     let client = Client::new(&connection).unwrap();

@@ -256,12 +256,13 @@ impl People {
         self.known(|known| known.users.get(&id).is_some_and(|person| !person.row.user.disabled))
     }
 
-    /// Whether whom a decision names may sign in, and still decide.
-    pub fn may_approve(&self, label: &str) -> bool {
-        let Some(email) = label.strip_prefix("user:").and_then(|text| text.parse::<Email>().ok()) else { return false };
+    /// What somebody may do who decided at that time, if they may sign in and decide. Who has come since is somebody else, by whatever address.
+    pub fn decider(&self, label: &str, at: OffsetDateTime) -> Option<Arc<Grant>> {
+        let email = label.strip_prefix("user:")?.parse::<Email>().ok()?;
         self.known(|known| {
-            let person = known.by_email.get(&email).and_then(|id| known.users.get(id));
-            person.is_some_and(|person| !person.row.user.disabled && person.grant.may(Action::Update, Subject::Approval))
+            let person = known.users.get(known.by_email.get(&email)?)?;
+            let there = !person.row.user.disabled && person.row.user.created_at <= at;
+            (there && person.grant.may(Action::Update, Subject::Approval)).then(|| Arc::clone(&person.grant))
         })
     }
 

@@ -326,10 +326,12 @@ async fn a_yes_ends_with_any_edit_and_with_what_would_happen(_: sqlx::postgres::
     let opened = Operation::BatchEntries { list: n("fresh"), add: vec![entry("198.51.100.7")], remove: vec![] };
     house.write(opened, Precondition::Any).await.unwrap();
     assert_eq!(waits(house.service.commit_change_set(&ann, set.id, None, None).await).state, ChangeSetState::AwaitingApproval);
-    // The yes of somebody who may say none any more is none: who is kept out, or has lost the role.
+    // The yes of somebody who may say none any more is none: who is kept out, has lost the role, or has it elsewhere.
     let root = person(2, json!({"roles": [{"role": "admin"}]}));
+    let editor = json!({"roles": [{"role": "editor"}]});
+    let elsewhere = json!({"roles": [{"role": "editor", "scope": {"vhosts": ["shop"]}}]});
     for (ends, again) in
-        [(json!({"disabled": true}), json!({"disabled": false})), (json!({"roles": []}), json!({"roles": [{"role": "editor"}]}))]
+        [(json!({"disabled": true}), json!({"disabled": false})), (json!({"roles": []}), editor.clone()), (elsewhere, editor)]
     {
         approve(set.id).await;
         let change =

@@ -41,6 +41,12 @@ type Props = { changeSet: ChangeSet; onCommitted: (revision: number) => void };
 
 function Decide({ changeSet, onCommitted }: Props) {
   const plan = useQuery(changeSetPlanQuery(changeSet.id, changeSet.version));
+  const queries = useQueryClient();
+  // Another version of it is planned anew by itself.
+  const again = () => {
+    void plan.refetch();
+    void queries.invalidateQueries({ queryKey: keys.one("change-sets", changeSet.id) });
+  };
   return (
     <section aria-labelledby="plan">
       <Title order={2} size="h4" id="plan" mb="xs">
@@ -51,7 +57,7 @@ function Decide({ changeSet, onCommitted }: Props) {
           <Stack>
             {/* That somebody else has to say yes is why the reader is here. */}
             <PlanView plan={{ ...made, approval: { ...made.approval, required: false } }} />
-            <Decision changeSet={changeSet} plan={made} onCommitted={onCommitted} again={() => void plan.refetch()} />
+            <Decision changeSet={changeSet} plan={made} onCommitted={onCommitted} again={again} />
           </Stack>
         )}
       </Loaded>
@@ -109,9 +115,9 @@ function Decision({ changeSet, plan, onCommitted, again }: Props & { plan: Plan;
         ) : (
           <ProblemAlert error={error} />
         )}
-        {isProblem(error, "plan_changed") && (
+        {isProblem(error, "plan_changed", "conflict") && (
           <Button variant="default" onClick={again}>
-            Make a new plan
+            Look at it again
           </Button>
         )}
         <Group>

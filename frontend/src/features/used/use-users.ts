@@ -9,8 +9,10 @@ type By = { uses_policy: string[] } | { uses_ip_list: string[] };
 function useUsers(by: By, how: (vhost: VhostRepresentation) => string[]) {
   const query = { ...by, limit: 500 };
   const pages = usePages(keys.list("vhosts", query), (cursor, signal) => call(listVhosts({ query: { ...query, cursor }, signal })));
-  const users: Use[] = pages.rows.map((vhost) => ({ vhost, how: how(vhost) }));
-  return { ...pages, users };
+  // While another is asked for, the rows are of the one before.
+  const loading = pages.loading || pages.stale;
+  const users: Use[] = loading ? [] : pages.rows.map((vhost) => ({ vhost, how: how(vhost) }));
+  return { ...pages, loading, total: loading ? undefined : pages.total, users };
 }
 
 /** The vhosts that use a policy, the first 500 unasked. */

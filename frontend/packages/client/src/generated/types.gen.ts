@@ -2793,7 +2793,7 @@ export type TotpDisable = {
  */
 export type Traffic = {
     /**
-     * At most 60, oldest first; the last one is under way. Minutes in which an engine, or this server, was away are left out.
+     * At most 60, oldest first; the last one is under way. Minutes in which the engines never both answered are left out.
      */
     points: Array<TrafficPoint>;
     /**
@@ -2816,7 +2816,7 @@ export type TrafficCounts = {
      */
     detected: number;
     /**
-     * Got an answer without a verdict from guard-spoa: it was overloaded, or failed.
+     * Got an answer without a verdict from guard-spoa: it had no turn in time, or failed. What it turned away unread is not in it.
      */
     failed: number;
     /**
