@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::entries::micros;
 use super::{Service, Stranger};
 use crate::auth::{Jwks, KeySet, Keyring, Limiter, Passwords, SigningKey, Text};
 use crate::domain::audit::AuditEvent;
@@ -261,7 +262,7 @@ impl People {
         let email = label.strip_prefix("user:")?.parse::<Email>().ok()?;
         self.known(|known| {
             let person = known.users.get(known.by_email.get(&email)?)?;
-            let there = !person.row.user.disabled && person.row.user.created_at <= at;
+            let there = !person.row.user.disabled && micros(person.row.user.created_at) <= at;
             (there && person.grant.may(Action::Update, Subject::Approval)).then(|| Arc::clone(&person.grant))
         })
     }

@@ -24,7 +24,7 @@ async fn street(options: PgConnectOptions) -> House {
     for number in 1..=4u128 {
         sqlx::query(
             "insert into users (id, email, title, roles, disabled, epoch, totp_step, created_at, updated_at)
-                      values ($1, $2, '', $3, false, 0, 0, now(), now())",
+                      values ($1, $2, '', $3, false, 0, 0, '2026-01-01', now())",
         )
         .bind(Uuid::from_u128(number))
         .bind(format!("p{number}@example.com"))
