@@ -26,6 +26,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod validator;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -41,10 +42,11 @@ pub use self::haproxy::known_fault;
 use self::maps::{Known, Worker};
 use self::probe::{HANDOVER, Prober};
 use self::release::Releases;
-pub use self::spoa::Accepted;
-use self::spoa::{Judgement, Spoa, TOO_EXPENSIVE, Validator};
+use self::spoa::{Spoa, TOO_EXPENSIVE};
 pub use self::stat::{ServerCheck, ServerState, ServerStatus};
 pub use self::traffic::{Counted, TrafficSample};
+pub use self::validator::Accepted;
+use self::validator::{Judgement, Validator};
 use crate::compile::NodeSettings;
 use crate::domain::deployment::{DeploymentState, Lane, Step};
 use crate::domain::proof::Proof;

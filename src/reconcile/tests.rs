@@ -320,14 +320,20 @@ async fn the_newest_is_brought_and_what_came_meanwhile_is_skipped() {
     running.stop().await;
 }
 
-#[tokio::test]
-async fn what_is_refused_waits_for_the_next_write() {
+/// The first revision is live, and the second was refused.
+async fn with_a_refused_head() -> (Arc<Remembered>, Arc<Obedient>, Running) {
     let (journal, engines) = (Remembered::new(1), Obedient::new());
     let running = Running::start(&journal, &engines);
     until("the first", || journal.story() == ["1 live"]).await;
     engines.then(refusal());
     journal.write(2);
     until("refused", || journal.story() == ["1 live", "2 refused"]).await;
+    (journal, engines, running)
+}
+
+#[tokio::test]
+async fn what_is_refused_waits_for_the_next_write() {
+    let (journal, engines, running) = with_a_refused_head().await;
     a_while().await;
     assert_eq!(engines.applied(), ["1<-?", "2<-1"], "not tried again");
     let said = journal.deployments.lock().unwrap()[1].clone();
@@ -520,12 +526,7 @@ async fn an_emergency_mode_is_brought_at_once_and_ends_by_itself() {
 
 #[tokio::test]
 async fn an_emergency_mode_begins_and_ends_while_the_head_is_refused() {
-    let (journal, engines) = (Remembered::new(1), Obedient::new());
-    let running = Running::start(&journal, &engines);
-    until("the first", || journal.story() == ["1 live"]).await;
-    engines.then(refusal());
-    journal.write(2);
-    until("refused", || journal.story() == ["1 live", "2 refused"]).await;
+    let (journal, engines, running) = with_a_refused_head().await;
     let now = *journal.now.lock().unwrap();
     journal.emergency(now + time::Duration::hours(1));
     until("in force on what is live", || engines.applied() == ["1<-?", "2<-1", "1<-1"]).await;
