@@ -7,7 +7,9 @@ type Api = Parameters<typeof getVhost>[0]["client"];
 
 async function made(client: Api, name: string, upstream: Vhost["upstream"]) {
   const body = { hostnames: [`${name}.localhost`], policy: "shop", upstream } as Vhost;
-  expect((await waitLive(putVhost, { client, path: { vhost: name }, body })).outcome).toBe("live");
+  expect(await waitLive(putVhost, { client, path: { vhost: name }, body, headers: { "If-None-Match": "*" } })).toMatchObject({
+    outcome: "live",
+  });
 }
 
 test("an attack that was blocked is in the numbers, of its vhost and of all", async ({ page, signedIn, guard, api, axe }) => {

@@ -29,6 +29,8 @@ export interface Server {
   state: string;
   /** Adds somebody who can sign in, with roles everywhere. */
   person(...roles: ("viewer" | "operator" | "editor" | "admin")[]): Promise<Person>;
+  /** The last of what it and its engines said. */
+  said(): Promise<string>;
   /** Ends all of it, and removes its folder. Can be called twice. */
   stop(): Promise<void>;
 }
@@ -59,7 +61,15 @@ export async function startServer(): Promise<Server> {
   };
   try {
     const { api_url, http_url, token } = await ready(child, state, failed);
-    return { apiUrl: api_url, httpUrl: http_url, token, state, person: (...roles) => person(api_url, token, roles), stop };
+    return {
+      apiUrl: api_url,
+      httpUrl: http_url,
+      token,
+      state,
+      person: (...roles) => person(api_url, token, roles),
+      said: () => said(state),
+      stop,
+    };
   } catch (error) {
     const said = await readFile(join(state, "demo.log"), "utf8").catch(() => "");
     await stop();
@@ -67,6 +77,14 @@ export async function startServer(): Promise<Server> {
   } finally {
     await log.close();
   }
+}
+
+async function said(state: string): Promise<string> {
+  const tail = async (name: string) => {
+    const text = await readFile(join(state, "log", name), "utf8").catch(() => "");
+    return `--- ${name}\n${text.slice(-4000)}`;
+  };
+  return (await Promise.all(["guard-proxy.log", "guard-spoa.log", "haproxy.log"].map(tail))).join("\n");
 }
 
 interface Ready {

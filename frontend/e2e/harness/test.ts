@@ -29,6 +29,8 @@ type ForTest = {
   signedIn(page: Page, role?: Role): Promise<Person>;
   /** WCAG A and AA, light and dark. */
   axe(page: Page): Promise<void>;
+  /** What the server said last, where a test fails: nothing of it is left afterwards. */
+  told: undefined;
   /** What the browser's console says in errors fails the test; a policy's violation is one. */
   quiet: undefined;
 };
@@ -87,6 +89,14 @@ export const test = base.extend<ForTest, ForWorker>({
         expect(faults, `${page.url()} in ${colorScheme}`).toEqual([]);
       }
     }),
+
+  told: [
+    async ({ guard }, use, test) => {
+      await use(undefined);
+      if (test.status !== test.expectedStatus) console.error(await guard.said());
+    },
+    { auto: true },
+  ],
 
   quiet: [
     async ({ context }, use) => {
