@@ -45,6 +45,7 @@ async function site(client: Parameters<typeof createChangeSet>[0]["client"], nam
   return made.revision ?? 0;
 }
 
+const bar = (page: Page) => page.getByRole("region", { name: "Change set that you work in" });
 const h1 = (page: Page, name: string | RegExp) => page.getByRole("heading", { level: 1, name });
 
 /** As a client of the API; the browser is somebody else. */
@@ -148,8 +149,8 @@ test("what an engine refuses is not committed: its words are in the plan, and me
   await axe(page);
   await page.getByRole("button", { name: "Close", exact: true }).click();
   // Mended here: as JSON.
-  await page.getByRole("button", { name: "Edit refused" }).click();
-  const json = page.getByLabel("As JSON");
+  await page.getByRole("button", { name: "Edit refused as JSON" }).click();
+  const json = page.getByRole("textbox", { name: "As JSON" });
   await json.fill((await json.inputValue()).replace("@rx (", "@streq 1"));
   await axe(page);
   await page.getByRole("button", { name: "Stage it so" }).click();
@@ -184,14 +185,76 @@ test("what is refused after the commit cannot be overlooked; fixed, it is commit
   await expect(page.getByRole("button", { name: "Plan and commit" })).toHaveAttribute("aria-disabled", "true");
   await axe(page);
   await page.getByRole("button", { name: "Fix and retry" }).click();
-  await page.getByRole("button", { name: "Edit relapse" }).click();
-  const json = page.getByLabel("As JSON");
-  await json.fill((await json.inputValue()).replace("@rx (", "@streq 1"));
-  await page.getByRole("button", { name: "Stage it so" }).click();
-  await expect(json).toBeHidden();
-  await page.getByRole("button", { name: "Plan and commit" }).click();
+  // Mended where rules are written, as the change set has them.
+  await page.getByRole("link", { name: "Edit relapse" }).click();
+  await expect(bar(page)).toContainText("You work in a change set: a relapse");
+  await page.getByRole("tab", { name: /^Custom rules/ }).click();
+  await page.getByRole("link", { name: "190001" }).click();
+  const write = async (text: string) => {
+    await page.getByRole("textbox", { name: "Rule", exact: true }).click();
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.press("Delete");
+    await page.keyboard.insertText(text);
+    await page.getByRole("button", { name: "Save" }).click();
+  };
+  await write('SecRule ARGS:a "@rx [" "phase:2,deny,status:403"');
+  await expect(bar(page)).toContainText("As it is, it would be refused");
+  await expect(bar(page)).toContainText("missing closing ]");
+  await axe(page);
+  await page.getByRole("link", { name: "190001" }).click();
+  await write('SecRule ARGS:a "@streq 1" "phase:2,deny,status:403"');
+  await expect(bar(page)).not.toContainText("As it is, it would be refused");
+  await expect(page.getByRole("link", { name: "190001" })).toBeVisible();
+  await bar(page).getByRole("button", { name: "Plan and commit" }).click();
   await applyPlan(page);
+  await expect(bar(page)).toBeHidden();
   expect((await unwrap(getPolicy({ client: api, path: { policy: "relapse" } }))).custom_rules).toHaveLength(1);
+});
+
+test("what one works on in a change set is on every page, and nowhere else until it is committed", async ({ page, signedIn, api, axe }) => {
+  await site(api, "drafty");
+  await signedIn(page, "editor");
+  await page.goto("/changes/mine");
+  await page.getByRole("button", { name: "New change set" }).click();
+  await expect(bar(page)).toContainText("nothing so far");
+  const places = page.getByRole("navigation", { name: "Main" });
+  await places.getByRole("link", { name: "Policies" }).click();
+  await page.getByRole("link", { name: "New policy" }).click();
+  await page.getByRole("textbox", { name: "Name" }).fill("drafted");
+  await page.getByRole("button", { name: "Create" }).click();
+  await expect(h1(page, "drafted")).toBeVisible();
+  await expect(bar(page)).toContainText("1 new so far");
+  // What is staged is edited again, in its form.
+  await page.getByRole("textbox", { name: "Title" }).fill("Draft");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("main").getByText("Draft", { exact: true })).toBeVisible();
+  await axe(page);
+  await places.getByRole("link", { name: "Vhosts" }).click();
+  await page.getByRole("searchbox").fill("drafty");
+  await page.getByRole("link", { name: "drafty", exact: true }).click();
+  await page.getByRole("link", { name: "Edit" }).click();
+  const policy = page.getByRole("combobox", { name: "Policy", exact: true }).or(page.getByRole("textbox", { name: "Policy", exact: true }));
+  await policy.first().fill("drafted");
+  await page.getByRole("option", { name: /^drafted\b/ }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(bar(page)).toContainText("1 new, 1 changed so far");
+  await expect(page.getByRole("main").getByRole("link", { name: "drafted" }).first()).toBeVisible();
+
+  expect((await unwrap(getVhost({ client: api, path: { vhost: "drafty" } }))).policy).toBe("drafty");
+  expect(isProblem((await getPolicy({ client: api, path: { policy: "drafted" } })).error, "not_found")).toBe(true);
+  await page.reload();
+  await expect(bar(page)).toContainText("1 new, 1 changed so far");
+  await expect(page.getByRole("main").getByRole("link", { name: "drafted" }).first()).toBeVisible();
+  await bar(page).getByRole("button", { name: "Leave it" }).click();
+  await expect(bar(page)).toBeHidden();
+  await expect(page.getByRole("main").getByRole("link", { name: "drafty" }).first()).toBeVisible();
+  await expect(page.getByRole("main").getByRole("link", { name: "drafted" })).toHaveCount(0);
+  await page.goBack();
+  await bar(page).getByRole("button", { name: "Plan and commit" }).click();
+  await applyPlan(page);
+  await expect(bar(page)).toBeHidden();
+  await expect(page.getByRole("main").getByRole("link", { name: "drafted" }).first()).toBeVisible();
+  expect(await unwrap(getPolicy({ client: api, path: { policy: "drafted" } }))).toMatchObject({ title: "Draft" });
 });
 
 test("a conflict shows both sides; what is chosen is on the newest revision then", async ({ page, signedIn, api, guard, axe }) => {

@@ -143,7 +143,8 @@ impl Stack {
         lines
     }
 
-    async fn dropped_lines(&self) -> usize {
+    /// How many lines HAProxy says it has not written.
+    pub async fn dropped_lines(&self) -> usize {
         let mut dropped = 0;
         for worker in self.worker_pids().await {
             let info = self.master(&format!("@!{worker} show info")).await;

@@ -1,5 +1,6 @@
 import { client, createGuardProxy, isProblem, refreshSession, type SignedIn, type SignIn, signIn, signOut } from "@guard-proxy/client";
 import { call } from "@/lib/api";
+import { throughChangeSet } from "@/working/request";
 import { alone, openTabs, type SignedOutWhy } from "./tabs";
 
 /**
@@ -114,6 +115,7 @@ async function refresh(used: string | undefined): Promise<string> {
   });
 }
 
+client.interceptors.request.use(throughChangeSet);
 /** Operations use this client: it asks for another token where one is refused (it ended on its way, or the machine slept). */
 createGuardProxy({
   client,

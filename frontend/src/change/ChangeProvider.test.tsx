@@ -37,8 +37,8 @@ beforeEach(() => {
   );
 });
 
-async function saved() {
-  await draw(<Saving />);
+async function saved(at?: string) {
+  await draw(<Saving />, at);
   await userEvent.click(screen.getByRole("button", { name: "Save" }));
 }
 
@@ -117,4 +117,21 @@ test("where nothing differs there is nothing to decide", async () => {
   await saved();
   await waitFor(() => expect(outcome).toHaveBeenCalledWith({ kind: "nothing" }));
   expect(discarded).toHaveBeenCalledOnce();
+});
+
+test("where one works in a change set it is staged there, and nothing has to be decided", async () => {
+  const staged = vi.fn();
+  const id = "01970000-0000-7000-8000-000000000001";
+  server.use(
+    http.post("/api/v1/change-sets", () => problem({ code: "internal", status: 500 })),
+    http.post(`/api/v1/change-sets/${id}/operations`, async ({ request }) => {
+      staged(await request.json());
+      return answer(changeSet);
+    }),
+    http.post(`/api/v1/change-sets/${id}/plan`, () => answer(plan, 201)),
+  );
+  await saved(`/?change_set=${id}`);
+  await waitFor(() => expect(outcome).toHaveBeenCalledWith({ kind: "staged", changeSet: id, working: true }));
+  expect(staged).toHaveBeenCalledWith({ operations: [{ method: "PATCH", path: "/policies/shop", value: { mode: "detect" } }] });
+  expect(discarded).not.toHaveBeenCalled();
 });

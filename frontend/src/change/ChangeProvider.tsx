@@ -1,15 +1,29 @@
-import { type ChangeSet, createChangeSet, discardChangeSet, getChangeSet, type Plan, planChangeSet } from "@guard-proxy/client";
+import {
+  type ChangeSet,
+  createChangeSet,
+  discardChangeSet,
+  type FieldError,
+  getChangeSet,
+  type Plan,
+  planChangeSet,
+  stageOperations,
+} from "@guard-proxy/client";
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo, useState } from "react";
 import { call } from "@/lib/api";
 import { keys } from "@/lib/keys";
+import { inTheWay } from "@/working/in-the-way";
+import { useWorking } from "@/working/working";
 import { type Ask, differs, type Outcome } from "./model";
 
 // Not needed to show the first page.
 const PlanDrawer = lazy(() => import("./PlanDrawer"));
 
 type Flow = {
-  /** Stages, plans and shows it; resolves when that is decided. Throws a `Problem` where the server takes it not even as a change set. */
+  /**
+   * Stages, plans and shows it; resolves when that is decided. Where one works in a change set it is staged there, and that is all. Throws a
+   * `Problem` where the server takes it not even as a change set.
+   */
   save: (ask: Ask) => Promise<Outcome>;
   /** The same for a change set that is there already. */
   review: (changeSet: string) => Promise<Outcome>;
@@ -31,6 +45,7 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   const [open, setOpen] = useState<Open>();
   const [busy, setBusy] = useState(false);
+  const working = useWorking();
 
   const show = useCallback(async (changeSet: ChangeSet, plan: Plan, ask?: Ask): Promise<Outcome> => {
     const outcome = await new Promise<Outcome>((decide) => setOpen({ changeSet, plan, ask, decide }));
@@ -43,6 +58,10 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
       setBusy(true);
       let staged: ChangeSet | undefined;
       try {
+        if (working) {
+          queries.setQueryData(inTheWay(working).queryKey, await stageIn(working, ask));
+          return { kind: "staged", changeSet: working, working: true };
+        }
         staged = await call(createChangeSet({ body: { message: ask.message ?? "", operations: ask.operations } }));
         const plan = await call(planChangeSet({ path: { change_set: staged.id } }));
         if (!differs(plan) && plan.errors.length === 0) {
@@ -62,7 +81,7 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
         void queries.invalidateQueries({ queryKey: keys.all("change-sets") });
       }
     },
-    [queries, show],
+    [queries, show, working],
   );
 
   const review = useCallback(
@@ -90,6 +109,12 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
       )}
     </Context>
   );
+}
+
+async function stageIn(id: string, { operations }: Ask): Promise<FieldError[]> {
+  const path = { change_set: id };
+  await call(stageOperations({ path, body: { operations } }));
+  return (await call(planChangeSet({ path }))).errors;
 }
 
 async function discard(id: string) {

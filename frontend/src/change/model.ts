@@ -16,8 +16,8 @@ export type Outcome =
   | { kind: "committed"; revision: number }
   /** Committed, refused and taken back. What was written is kept as a change set. */
   | { kind: "refused"; revision: number }
-  /** Kept as (part of) a change set of one's own. */
-  | { kind: "staged"; changeSet: string }
+  /** Kept as (part of) a change set of one's own; `working`: of that which one works in, so that the pages show it. */
+  | { kind: "staged"; changeSet: string; working?: boolean }
   /** Somebody else has to approve it. */
   | { kind: "waits"; changeSet: string }
   /** Nothing differs: there is nothing to do. */
@@ -25,13 +25,23 @@ export type Outcome =
   /** Thrown away; with what the plan would be refused for, pointers from the root. */
   | { kind: "cancelled"; errors: FieldError[] };
 
+/** Whether more can be staged in it. */
+export function writable({ state }: ChangeSet): boolean {
+  return state === "open" || waits({ state });
+}
+
 /** What the server says of approval, with the names of the vhosts that want it. */
 export function approval({ approval: { required, vhosts } }: Plan): { required: boolean; vhosts: string[]; more: number } {
   return { required, vhosts: vhosts.names, more: vhosts.total - vhosts.names.length };
 }
 
+/** Whether the pages show what was saved. */
+export function isShown(outcome: Outcome): boolean {
+  return outcome.kind === "live" || outcome.kind === "committed" || (outcome.kind === "staged" && outcome.working === true);
+}
+
 /** Whether a commit came to nothing but a change set that waits, or that was approved before and is its owner's to commit. */
-export function waits({ state }: ChangeSet): boolean {
+export function waits({ state }: Pick<ChangeSet, "state">): boolean {
   return state === "awaiting_approval" || state === "approved";
 }
 

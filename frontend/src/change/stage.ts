@@ -1,4 +1,4 @@
-import { type ChangeSet, client, discardChangeSet, listChangeSets, type OperationBody } from "@guard-proxy/client";
+import { type ChangeSet, discardChangeSet, listChangeSets, type OperationBody, stageOperations } from "@guard-proxy/client";
 import { queryOptions } from "@tanstack/react-query";
 import { call } from "@/lib/api";
 import { keys } from "@/lib/keys";
@@ -11,21 +11,8 @@ export const openChangeSets = queryOptions({
 
 /** The same writes, staged in another change set; the one that they were planned in is not needed then. */
 export async function moveInto(target: string, from: ChangeSet, operations: OperationBody[]) {
-  for (const { method, path, value, if_match, if_none_match } of operations) {
-    const headers: Record<string, string> = {};
-    if (if_none_match) headers["If-None-Match"] = if_none_match;
-    // What is staged there may have changed it already: an ETag of before says nothing about that.
-    else if (if_match || method === "PATCH" || method === "DELETE") headers["If-Match"] = "*";
-    await call(
-      client.request({
-        method,
-        url: `/api/v1${path}`,
-        query: { change_set: target },
-        body: value ?? undefined,
-        headers,
-        security: [{ scheme: "bearer", type: "http" }],
-      }),
-    );
-  }
+  // What is staged there may have changed the object already: an ETag of before says nothing about that.
+  const there = operations.map((one) => (one.if_match ? { ...one, if_match: "*" } : one));
+  await call(stageOperations({ path: { change_set: target }, body: { operations: there } }));
   await call(discardChangeSet({ path: { change_set: from.id } }));
 }

@@ -7,7 +7,8 @@ export function tell(outcome: Outcome) {
   if (outcome.kind === "nothing") {
     notifications.show({ color: "gray", title: "Nothing to save", message: "It is as the server has it." });
   }
-  if (outcome.kind === "staged") {
+  // Where one works in a change set, the bar above the page says it.
+  if (outcome.kind === "staged" && !outcome.working) {
     notifications.show({
       color: "blue",
       title: "Kept in your change set",

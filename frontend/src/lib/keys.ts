@@ -19,6 +19,9 @@ export type Resource =
   | "roles"
   | "me";
 
+/** What a change set can stage. */
+export const OBJECTS: readonly Resource[] = ["vhosts", "policies", "ip-lists"];
+
 export const keys = {
   all: (resource: Resource) => [resource] as const,
   list: (resource: Resource, params: object = {}) => [resource, "list", params] as const,
@@ -27,7 +30,7 @@ export const keys = {
 
 /** What an event of a topic makes old. */
 const STALE: Partial<Record<string, Resource[]>> = {
-  revisions: ["revisions", "vhosts", "policies", "ip-lists", "audit", "status"],
+  revisions: ["revisions", ...OBJECTS, "audit", "status"],
   deployments: ["deployments", "status"],
   status: ["status"],
   proofs: ["proofs", "status"],

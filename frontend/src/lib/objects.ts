@@ -13,9 +13,14 @@ export function kindWords(kind: Kind): string {
   return WORDS[kind] ?? kind;
 }
 
-/** Its page; for what a change set holds, as that has it. */
+/** Its page. */
 export function objectPage(kind: Kind, name: string): string {
   return `/${reference(kind, name)}`;
+}
+
+/** Where it is edited: what is no vhost is edited on its page. */
+export function formPage(kind: Kind, name: string): string {
+  return kind === "vhost" ? `${objectPage(kind, name)}/edit` : objectPage(kind, name);
 }
 
 /** `policies/shop` of the pointer `/policies/shop/custom_rules/0/seclang`, where it points into an object. */

@@ -5,6 +5,7 @@ import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect } from "react";
 import { ChangeProvider } from "@/change/ChangeProvider";
 import { follow } from "@/live/live";
+import { useWorking } from "@/working/working";
 import { LiveState } from "./LiveState";
 import { apiPlace, places } from "./places";
 import { Shortcuts } from "./Shortcuts";
@@ -12,11 +13,13 @@ import { Warnings } from "./Warnings";
 
 // What is not needed to draw the first page comes behind it.
 const AccountMenu = lazy(() => import("./AccountMenu"));
+const WorkingBar = lazy(() => import("@/working/WorkingBar"));
 
 export function Shell() {
   const [opened, { toggle, close }] = useDisclosure(false);
   const queries = useQueryClient();
   const { pathname } = useLocation();
+  const working = useWorking();
   useEffect(() => follow(queries), [queries]);
 
   return (
@@ -72,7 +75,13 @@ export function Shell() {
         <AppShell.Main id="main" tabIndex={-1}>
           <Box maw={1400} mx="auto">
             <Warnings />
-            <Outlet />
+            {working && (
+              <Suspense>
+                <WorkingBar key={working} id={working} />
+              </Suspense>
+            )}
+            {/* Another change set, or none: forms begin anew with what is there. */}
+            <Outlet key={working} />
           </Box>
         </AppShell.Main>
       </AppShell>

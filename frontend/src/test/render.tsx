@@ -8,8 +8,8 @@ import { ChangeProvider } from "@/change/ChangeProvider";
 import { makeQueries } from "@/lib/queries";
 import { theme } from "@/theme";
 
-/** Draws something with all that stands around it in the panel, at `/`; any other path shows where one has got to. */
-export async function draw(element: ReactNode) {
+/** Draws something with all that stands around it in the panel, at `/` (with a search); any other path shows where one has got to. */
+export async function draw(element: ReactNode, at = "/") {
   const root = createRootRoute({
     component: () => (
       <ChangeProvider>
@@ -21,7 +21,7 @@ export async function draw(element: ReactNode) {
   const other = createRoute({ getParentRoute: () => root, path: "$", component: () => <p>elsewhere</p> });
   const router = createRouter({
     routeTree: root.addChildren([index, other]),
-    history: createMemoryHistory({ initialEntries: ["/"] }),
+    history: createMemoryHistory({ initialEntries: [at] }),
   });
   const queries = makeQueries();
   queries.setDefaultOptions({ ...queries.getDefaultOptions(), queries: { retry: false } });

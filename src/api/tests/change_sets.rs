@@ -151,6 +151,36 @@ async fn what_is_wrong_is_told_and_leaves_nothing(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn operations_are_staged_on_top_of_what_is_staged(pool: PgPool) {
+    let app = app(&pool).await;
+    app.furnish().await;
+    let id = app.change_set().await;
+    let operations = format!("/api/v1/change-sets/{id}/operations");
+    let first = json!([{"method": "PATCH", "path": "/policies/shop", "value": {"title": "first"}, "if_match": "*"}]);
+    assert_eq!(app.post(&operations, json!({"operations": first})).await.is(200).json()["version"], 2);
+    let staged = format!("/api/v1/policies/shop?change_set={id}");
+    let tag = app.get(&staged).await.is(200).etag();
+    let second = |tag: &str, mode: &str| {
+        json!({"operations": [
+            {"method": "PUT", "path": "/policies/new", "value": {}, "if_none_match": "*"},
+            {"method": "PATCH", "path": "/policies/shop", "value": {"mode": mode}, "if_match": tag},
+        ]})
+    };
+    for (tag, mode, pointer) in [("\"1\"", "off", "/operations/1/if_match"), (tag.as_str(), "x", "/operations/1/value/mode")] {
+        let problem = app.post(&operations, second(tag, mode)).await.problem(422, "invalid");
+        assert_eq!(pointers(&problem), [pointer], "{problem}");
+    }
+    app.get(&format!("/api/v1/policies/new?change_set={id}")).await.problem(404, "not_found");
+    let done = app.post(&operations, second(&tag, "off")).await.is(200).json();
+    assert_eq!((&done["version"], &done["counts"]), (&json!(3), &json!({"created": 1, "updated": 1, "deleted": 0})));
+    let shop = app.get(&staged).await.is(200).json();
+    assert_eq!((&shop["title"], &shop["mode"]), (&json!("first"), &json!("off")));
+    app.delete(&format!("/api/v1/change-sets/{id}"), "*").await.is(204);
+    app.post(&operations, second("*", "off")).await.problem(409, "conflict");
+    app.service.close().await;
+}
+
+#[sqlx::test]
 async fn revisions_are_compared_planned_and_brought_back(pool: PgPool) {
     let app = app(&pool).await;
     app.furnish().await;

@@ -57,6 +57,7 @@ fn asked(operation: &str) -> Option<(Action, Subject, Option<Value>)> {
         "create_change_set" => (Create, ChangeSet, empty()),
         "patch_change_set" => (Update, ChangeSet, Some(json!({"message": "x"}))),
         "discard_change_set" => (Delete, ChangeSet, None),
+        "stage_operations" => (Update, ChangeSet, Some(json!({"operations": []}))),
         "put_desired" => (Update, ChangeSet, Some(json!({"objects": []}))),
         "rebase_change_set" => (Update, ChangeSet, None),
         "commit_change_set" => (Update, ChangeSet, empty()),

@@ -22,7 +22,7 @@ use crate::domain::change_set::{ChangeSet, ChangeSetState};
 use crate::domain::diff::Diff;
 use crate::domain::plan::Plan;
 use crate::domain::{Entry, Error, Kind, Name, Revision};
-use crate::service::{Batched, Caller, CommittedSet, Desired, Seen};
+use crate::service::{Batched, Caller, CommittedSet, Desired, Operation, Precondition, Seen};
 
 /// Operations of one request, at most.
 const MOST_OPERATIONS: usize = 50_000;
@@ -32,6 +32,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(list, create))
         .routes(routes!(get, rename, discard))
         .routes(routes!(diff))
+        .routes(routes!(stage))
         .routes(routes!(desired))
         .routes(routes!(rebase))
         .routes(routes!(plan))
@@ -121,11 +122,7 @@ async fn create(
     if timeout.is_some() && !body.commit {
         return Err(Problem::query("wait: only together with `commit`"));
     }
-    if body.operations.len() > MOST_OPERATIONS {
-        let detail = format!("at most {MOST_OPERATIONS} operations in one request");
-        return Err(Error::invalid("/operations", "out_of_range", detail).into());
-    }
-    let operations = body.operations.into_iter().enumerate().map(|(index, one)| one.parse(index)).collect::<Result<Vec<_>, _>>()?;
+    let operations = parsed(body.operations)?;
     let (service, caller) = (state.service.clone(), asker.0.clone());
     let (message, base, commit) = (body.message, body.base, body.commit);
     let done = detached(async move { service.batch(&caller, &message, base, operations, commit).await }).await?;
@@ -133,6 +130,14 @@ async fn create(
         Batched::Staged(change_set) => Ok(located(answer(StatusCode::CREATED, &change_set)?, &change_set)),
         Batched::Committed(committed) => committed_answer(&state, &asker, *committed, timeout, StatusCode::CREATED).await,
     }
+}
+
+fn parsed(operations: Vec<OperationBody>) -> Result<Vec<(Operation, Precondition)>, Problem> {
+    if operations.len() > MOST_OPERATIONS {
+        let detail = format!("at most {MOST_OPERATIONS} operations in one request");
+        return Err(Error::invalid("/operations", "out_of_range", detail).into());
+    }
+    operations.into_iter().enumerate().map(|(index, one)| one.parse(index)).collect()
 }
 
 /// Read a change set
@@ -186,6 +191,35 @@ async fn discard(State(state): State<ApiState>, asker: Asker, Path(id): Path<Uui
     responses((status = 200, description = "What differs.", body = Diff)))]
 async fn diff(State(state): State<ApiState>, asker: Asker, Path(id): Path<Uuid>, _: Query<NoParams>) -> Result<Response, Problem> {
     json(StatusCode::OK, &state.service.diff_of_change_set(&asker, id).await?)
+}
+
+/// What is staged on top of what is there.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StagedOperations {
+    /// All or none of them, in their order.
+    #[schema(max_items = 50000)]
+    operations: Vec<OperationBody>,
+}
+
+/// Stage operations
+///
+/// On top of what is staged; one alone can be sent as itself, with `?change_set=`. Faults point into the request,
+/// `/operations/7/value/hostnames/0`.
+#[utoipa::path(post, path = "/api/v1/change-sets/{change_set}/operations", operation_id = "stage_operations", tag = "change-sets",
+    params(("change_set" = Uuid, Path)),
+    request_body(content = StagedOperations, content_type = "application/json"),
+    responses((status = 200, description = "Staged.", body = ChangeSet)))]
+async fn stage(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Path(id): Path<Uuid>,
+    _: Query<NoParams>,
+    Document(body): Document<StagedOperations>,
+) -> Result<Response, Problem> {
+    let operations = parsed(body.operations)?;
+    let (service, caller) = (state.service.clone(), asker.0.clone());
+    answer(StatusCode::OK, &detached(async move { service.stage_all(&caller, id, operations).await }).await?)
 }
 
 /// A tree of objects as they are to be.

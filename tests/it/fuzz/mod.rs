@@ -88,7 +88,7 @@ impl Lab {
         let to = self.stack.http;
         let statuses = futures::stream::iter(scripts).map(|script| script.run(to)).buffer_unordered(8).concat().await;
         let received = self.origin.take();
-        let found = self.judge.findings(&received, attacks).await;
+        let found = self.judge.findings(&self.stack, &received, attacks).await;
         Played { statuses, received, found }
     }
 

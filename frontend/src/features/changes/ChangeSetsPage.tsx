@@ -1,10 +1,13 @@
-import { type ChangeSet, type ChangeSetState, listChangeSets } from "@guard-proxy/client";
+import { type ChangeSet, type ChangeSetState, createChangeSet, listChangeSets } from "@guard-proxy/client";
 import { MultiSelect, Text } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useMe } from "@/auth/use-me";
+import { ActionButton } from "@/components/ActionButton";
 import { type Column, DataTable } from "@/components/DataTable";
 import { EmptyState } from "@/components/EmptyState";
 import { PageHeader } from "@/components/PageHeader";
+import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
 import { StatusBadge } from "@/components/StatusBadge";
 import { call } from "@/lib/api";
@@ -76,6 +79,14 @@ export function ChangeSetsPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const { can } = useMe();
+  const queries = useQueryClient();
+  const begin = useMutation({
+    mutationFn: () => call(createChangeSet({ body: {} })),
+    onSuccess: async ({ id }) => {
+      void queries.invalidateQueries({ queryKey: keys.all("change-sets") });
+      await navigate({ to: "/changes/$changeSet", params: { changeSet: id }, search: { change_set: id } });
+    },
+  });
   const query = { state: search.state ?? UNDER_WAY, limit: 100 };
   const pages = usePages(keys.list("change-sets", query), (cursor, signal) =>
     call(listChangeSets({ query: { ...query, cursor }, signal })),
@@ -85,7 +96,17 @@ export function ChangeSetsPage() {
       <PageHeader
         title="My change sets"
         about="Writes that are kept together until they are committed as one revision. Nobody else sees them before."
+        actions={
+          <ActionButton
+            loading={begin.isPending}
+            onClick={() => begin.mutate()}
+            disabledReason={can("create", "change_set").disabledReason}
+          >
+            New change set
+          </ActionButton>
+        }
       />
+      <ProblemAlert error={begin.error} />
       <ChangesNav />
       <MultiSelect
         label="State"
@@ -108,7 +129,7 @@ export function ChangeSetsPage() {
         permission={can("read", "change_set")}
         empty={
           <EmptyState title={search.state ? "None is in that state" : "No change sets are under way"}>
-            Whatever you save can be added to one, instead of being applied at once.
+            Whatever you save can be added to one, instead of being applied at once. Or begin one, and work in it.
           </EmptyState>
         }
       />

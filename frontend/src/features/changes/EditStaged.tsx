@@ -17,7 +17,7 @@ type Props = {
   onSaved: () => void;
 };
 
-/** What is staged of one object, as the API has it: everything can be mended here, whatever its own page shows. */
+/** What is staged of one object, as the API has it. */
 export function EditStaged(props: Props) {
   const { changeSet, kind, name, onClose } = props;
   const query = useQuery({
@@ -57,7 +57,7 @@ function Edit({ changeSet, kind, name, errors, onClose, onSaved, value }: Props 
           </List>
         </Alert>
       )}
-      {kind === "ip_list" && <Text size="sm">Entries are not in here: edit them on the list's page.</Text>}
+      {kind === "ip_list" && <Text size="sm">Entries are not in here: edit them on the list's page, in this change set.</Text>}
       <Textarea
         label="As JSON"
         value={text}

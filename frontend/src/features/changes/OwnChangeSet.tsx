@@ -15,7 +15,7 @@ import { Loaded } from "@/components/Loaded";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { asProblem, call } from "@/lib/api";
 import { keys } from "@/lib/keys";
-import { kindWords, objectPage } from "@/lib/objects";
+import { formPage, kindWords, objectPage } from "@/lib/objects";
 import { useStatus } from "@/live/use-live";
 import { Conflicts } from "./Conflicts";
 import { DiffView } from "./DiffView";
@@ -56,7 +56,7 @@ export function OwnChangeSet({ changeSet }: Props) {
             <DiffView
               diff={staged}
               errors={changeSet.refusal?.errors ?? []}
-              empty="Nothing yet. Save something on another page and add it to this change set."
+              empty="Nothing yet. Work in it: what you save on any page is then added to it."
               actions={
                 ended
                   ? undefined
@@ -64,6 +64,7 @@ export function OwnChangeSet({ changeSet }: Props) {
                       <>
                         <LinkButton
                           to={objectPage(object.kind, object.name)}
+                          search={{ change_set: undefined }}
                           size="compact-xs"
                           variant="subtle"
                           disabledReason={object.change === "created" ? "It is new: nothing of it is live." : undefined}
@@ -71,14 +72,24 @@ export function OwnChangeSet({ changeSet }: Props) {
                         >
                           Live
                         </LinkButton>
-                        <ActionButton
+                        <LinkButton
+                          to={formPage(object.kind, object.name)}
+                          search={{ change_set: changeSet.id }}
                           size="compact-xs"
                           variant="subtle"
-                          disabledReason={frozen ?? (object.change === "deleted" ? "It is deleted in this change set." : undefined)}
-                          onClick={() => setEditing(object)}
+                          disabledReason={frozen ?? deleted(object)}
                           aria-label={`Edit ${object.name}`}
                         >
                           Edit
+                        </LinkButton>
+                        <ActionButton
+                          size="compact-xs"
+                          variant="subtle"
+                          disabledReason={frozen ?? deleted(object)}
+                          onClick={() => setEditing(object)}
+                          aria-label={`Edit ${object.name} as JSON`}
+                        >
+                          JSON
                         </ActionButton>
                         <ActionButton
                           size="compact-xs"
@@ -114,6 +125,10 @@ export function OwnChangeSet({ changeSet }: Props) {
       )}
     </Stack>
   );
+}
+
+function deleted({ change }: ObjectDiff): string | undefined {
+  return change === "deleted" ? "It is deleted in this change set." : undefined;
 }
 
 function Following({ revision }: { revision: number }) {
@@ -173,6 +188,14 @@ function Actions({ changeSet, work }: Props & { work: Work }) {
         >
           {refused ? "Fix and retry" : "Bring onto the newest revision"}
         </ActionButton>
+        <LinkButton
+          to="/vhosts"
+          search={{ change_set: changeSet.id }}
+          variant="default"
+          disabledReason={refused ? "Fix and retry first." : work.denied}
+        >
+          Work in it
+        </LinkButton>
         <ActionButton variant="default" onClick={() => setAsking("message")} disabledReason={work.denied}>
           Change the message
         </ActionButton>

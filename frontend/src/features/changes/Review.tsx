@@ -8,6 +8,7 @@ import { blocked } from "@/change/model";
 import { PlanView } from "@/change/PlanView";
 import { useProgress } from "@/change/use-deployment";
 import { ActionButton } from "@/components/ActionButton";
+import { LinkButton } from "@/components/LinkButton";
 import { Loaded } from "@/components/Loaded";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { call } from "@/lib/api";
@@ -26,6 +27,9 @@ export function Review({ changeSet }: { changeSet: ChangeSet }) {
           What it changes
         </Title>
         <Loaded query={diff}>{(staged) => <DiffView diff={staged} />}</Loaded>
+        <LinkButton to="/vhosts" search={{ change_set: changeSet.id }} variant="default" size="xs" mt="xs">
+          Look at all pages as it has them
+        </LinkButton>
       </section>
       {committed !== undefined && <Following revision={committed} />}
       {changeSet.state === "awaiting_approval" && <Decide changeSet={changeSet} onCommitted={setCommitted} />}

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { useSaving } from "@/change/use-saving";
 import { ActionButton } from "@/components/ActionButton";
+import { InRevision } from "@/components/InRevision";
 import { PageHeader } from "@/components/PageHeader";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
@@ -49,7 +50,7 @@ export function IpListPage() {
           <Group gap="xs">
             {list.title && <Text fw={500}>{list.title}</Text>}
             <span>
-              Changed <RelativeTime at={list.meta.updated_at} />, in revision {list.meta.revision}
+              Changed <RelativeTime at={list.meta.updated_at} /> <InRevision revision={list.meta.revision} />
             </span>
           </Group>
         }

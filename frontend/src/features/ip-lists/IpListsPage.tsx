@@ -36,7 +36,7 @@ const columns: Column<IpListRepresentation>[] = [
     align: "right",
     width: 100,
     hideBelow: "md",
-    cell: (list) => <Text size="sm">{list.meta.revision}</Text>,
+    cell: (list) => <Text size="sm">{list.meta.revision < 0 ? "staged" : list.meta.revision}</Text>,
   },
 ];
 

@@ -3,6 +3,7 @@ import { useForm } from "@mantine/form";
 import { useNavigate } from "@tanstack/react-router";
 import { useMe } from "@/auth/use-me";
 import { refusedPlan } from "@/change/errors";
+import { isShown } from "@/change/model";
 import { SaveBar } from "@/change/SaveBar";
 import { useSaving } from "@/change/use-saving";
 import { PageHeader } from "@/components/PageHeader";
@@ -30,8 +31,7 @@ export function NewIpListPage() {
     const operations = [{ method: "PUT" as const, path: `/ip-lists/${encodeURIComponent(name)}`, value, if_none_match: "*" }];
     const saved = await saving.save({ operations, message: `IP list ${name}` });
     if (!saved) return;
-    const there = saved.kind === "live" || saved.kind === "committed";
-    if (there) await navigate({ to: "/ip-lists/$list", params: { list: name }, ignoreBlocker: true });
+    if (isShown(saved)) await navigate({ to: "/ip-lists/$list", params: { list: name }, ignoreBlocker: true });
     else await navigate({ to: "/ip-lists", ignoreBlocker: true });
   };
   const may = can("create", "ip_list");

@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useMe } from "@/auth/use-me";
 import { refusedPlan } from "@/change/errors";
+import { isShown } from "@/change/model";
 import { SaveBar } from "@/change/SaveBar";
 import { useSaving } from "@/change/use-saving";
 import { PageHeader } from "@/components/PageHeader";
@@ -56,8 +57,7 @@ function NewPolicy({ source }: { source: PolicyRepresentation | undefined }) {
     const operations = [{ method: "PUT" as const, path: `/policies/${encodeURIComponent(name)}`, value, if_none_match: "*" }];
     const saved = await saving.save({ operations, message: source ? `Policy ${name}, a copy of ${source.name}` : `Policy ${name}` });
     if (!saved) return;
-    const there = saved.kind === "live" || saved.kind === "committed";
-    await navigate({ to: there ? `/policies/${name}` : "/policies", ignoreBlocker: true });
+    await navigate({ to: isShown(saved) ? `/policies/${name}` : "/policies", ignoreBlocker: true });
   };
   const may = can("create", "policy");
   const taken = source ? source.exclusions.length + source.custom_rules.length : 0;

@@ -6,6 +6,7 @@ import { useMe } from "@/auth/use-me";
 import { useSaving } from "@/change/use-saving";
 import { ActionButton } from "@/components/ActionButton";
 import { EmptyState } from "@/components/EmptyState";
+import { InRevision } from "@/components/InRevision";
 import { LinkButton } from "@/components/LinkButton";
 import { PageHeader } from "@/components/PageHeader";
 import { ProblemAlert } from "@/components/ProblemAlert";
@@ -57,7 +58,7 @@ export function PolicyPage() {
             <StatusBadge state={policy.mode} />
             {policy.title && <Text fw={500}>{policy.title}</Text>}
             <span>
-              Changed <RelativeTime at={policy.meta.updated_at} />, in revision {policy.meta.revision}
+              Changed <RelativeTime at={policy.meta.updated_at} /> <InRevision revision={policy.meta.revision} />
             </span>
           </Group>
         }

@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
+import { isShown } from "@/change/model";
 import { useSaving } from "@/change/use-saving";
 import { ActionButton } from "@/components/ActionButton";
 import { ConfirmModal } from "@/components/ConfirmModal";
@@ -24,7 +25,7 @@ export function VhostActions({ vhost }: { vhost: VhostRepresentation }) {
   const remove = async () => {
     setAsks(false);
     const saved = await write({ method: "DELETE" }, `Vhost ${name} deleted`);
-    if (saved?.kind !== "live" && saved?.kind !== "committed") return;
+    if (!saved || !isShown(saved)) return;
     await navigate({ to: "/vhosts" });
     queries.removeQueries({ queryKey: vhostQuery(name).queryKey, exact: true });
   };

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useMe } from "@/auth/use-me";
 import { EmptyState } from "@/components/EmptyState";
+import { InRevision } from "@/components/InRevision";
 import { LinkButton } from "@/components/LinkButton";
 import { PageHeader } from "@/components/PageHeader";
 import { ProblemAlert } from "@/components/ProblemAlert";
@@ -63,7 +64,7 @@ export function VhostPage() {
 function Shown({ vhost }: { vhost: VhostRepresentation }) {
   const { tab = "routing" } = route.useSearch();
   const navigate = route.useNavigate();
-  const status = useQuery(proofQuery(vhost.name)).data;
+  const { data: status, error } = useQuery(proofQuery(vhost.name));
   return (
     <>
       <PageHeader title={vhost.title || vhost.name} parents={PARENTS} actions={<VhostActions vhost={vhost} />} about={vhost.description} />
@@ -82,9 +83,14 @@ function Shown({ vhost }: { vhost: VhostRepresentation }) {
           <Text size="sm" c="dimmed">
             {vhost.title && vhost.title !== vhost.name && <>{vhost.name}, </>}
             policy <TextLink to={`/policies/${vhost.policy}`}>{vhost.policy}</TextLink>, changed <RelativeTime at={vhost.meta.updated_at} />{" "}
-            in <TextLink to={`/changes/revisions/${vhost.meta.revision}`}>revision {vhost.meta.revision}</TextLink>
+            <InRevision revision={vhost.meta.revision} />
           </Text>
         </Group>
+        {isProblem(error, "not_found") && (
+          <Alert color="blue" variant="light" title="It is only staged" role="status">
+            Nothing of it is live: it has no proof, no traffic, and no state of its servers.
+          </Alert>
+        )}
         {status && !status.live && (
           <Alert color="blue" variant="light" title="Not live yet as it is here" role="status">
             Traffic is treated as of revision {status.live_revision}.

@@ -2545,6 +2545,16 @@ export type SsoMethod = {
 export type SsoSubject = string;
 
 /**
+ * What is staged on top of what is there.
+ */
+export type StagedOperations = {
+    /**
+     * All or none of them, in their order.
+     */
+    operations: Array<OperationBody>;
+};
+
+/**
  * Where everything is.
  */
 export type Status = {
@@ -5667,6 +5677,117 @@ export type DiffChangeSetResponses = {
 };
 
 export type DiffChangeSetResponse = DiffChangeSetResponses[keyof DiffChangeSetResponses];
+
+export type StageOperationsData = {
+    body: StagedOperations;
+    path: {
+        change_set: string;
+    };
+    query?: never;
+    url: '/api/v1/change-sets/{change_set}/operations';
+};
+
+export type StageOperationsErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is nothing at the path, or nothing that the caller may know of.
+     */
+    404: Problem;
+    /**
+     * `timeout`: The body did not arrive in time.
+     */
+    408: Problem;
+    /**
+     * `taken`: Something in the resource may be there only once in all of them (a hostname), and another has it.
+     *
+     * `in_use`: What is to be deleted is used; `used_by` names the users.
+     *
+     * `conflict`: The state of the system is against it; the detail says what. Of a change set: what it holds was changed since its base by somebody else, too; `conflicts` has both sides.
+     *
+     * `plan_changed`: What committing would do is no longer what the plan with this digest said: make a new plan and look at it. Nothing was committed.
+     */
+    409: Problem;
+    /**
+     * `gone`: What that revision was is no longer kept: the setting `database.history_days` says how long it is.
+     */
+    410: Problem;
+    /**
+     * `body_too_large`: The body is over the limit: 1 MiB, 32 MiB for entries of IP lists.
+     */
+    413: Problem;
+    /**
+     * `unsupported_media_type`: The content type is not one that the operation takes, or the body is compressed (`Content-Encoding`).
+     */
+    415: Problem;
+    /**
+     * `invalid`: The body was parsed and is wrong; `errors` points at each fault.
+     *
+     * `refused`: HAProxy or guard-spoa said no to the content; `said` is its own words, `errors` points at the cause where it is known. Without `deployment` nothing was committed. With it the change was committed, an engine or a probe said no when it was brought to the node, and it was taken back: the objects are as they were, and the content stays as a change set in state `refused`, to be mended and committed again.
+     *
+     * `prune_all`: With `prune` the tree would delete every object that there is. Nothing was staged.
+     *
+     * `too_expensive`: An engine took too long over the content, or broke on it: make rules fewer or simpler. Nothing was committed.
+     *
+     * `too_large`: The rules of all policies together would be over the limit of 32 MiB of SecLang. Nothing was committed.
+     *
+     * `idempotency_mismatch`: The `Idempotency-Key` was used for another request.
+     */
+    422: Problem;
+    /**
+     * `too_many`: The principal has as many of these under way as one may (16 streams, 100 requests with an `Idempotency-Key`): end one. Or too many attempts to sign in, for the account, from the address, or of all: try again after `Retry-After` seconds.
+     */
+    429: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type StageOperationsError = StageOperationsErrors[keyof StageOperationsErrors];
+
+export type StageOperationsResponses = {
+    /**
+     * Staged.
+     */
+    200: ChangeSet;
+};
+
+export type StageOperationsResponse = StageOperationsResponses[keyof StageOperationsResponses];
 
 export type PlanChangeSetData = {
     body?: never;

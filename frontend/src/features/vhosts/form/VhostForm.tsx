@@ -6,6 +6,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { refusedPlan } from "@/change/errors";
+import { isShown } from "@/change/model";
 import { SaveBar } from "@/change/SaveBar";
 import { type Saved, useSaving } from "@/change/use-saving";
 import { ConflictModal } from "@/components/ConflictModal";
@@ -127,8 +128,8 @@ function change(base: VhostRepresentation, mine: Value): OperationBody {
 }
 
 /** What is only staged, or waits, is not there to be shown yet. */
-function after(name: string, there: boolean, { kind }: Saved): string {
-  return there || kind === "live" || kind === "committed" ? `/vhosts/${name}` : "/vhosts";
+function after(name: string, there: boolean, saved: Saved): string {
+  return there || isShown(saved) ? `/vhosts/${name}` : "/vhosts";
 }
 
 /** Brings the first field with a fault into sight, when it is drawn. */
