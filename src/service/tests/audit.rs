@@ -256,7 +256,8 @@ async fn what_was_acknowledged_is_there_once_whatever_is_killed(_: PgPoolOptions
     });
     let mut acknowledged = Vec::new();
     let mut number = 0;
-    while !killing.is_finished() {
+    // On a slow machine few get through before the last is killed.
+    while !killing.is_finished() || (acknowledged.len() <= 20 && number < 4_000) {
         let first = number;
         let events = (0..8).map(|n| {
             let name = format!("t-{}", first + n);
