@@ -1,4 +1,4 @@
-import { createUser, unwrap } from "@guard-proxy/client";
+import { createGuardProxy, createUser, listUsers, signIn, unwrap } from "@guard-proxy/client";
 import { expect, test } from "./harness/test.ts";
 
 test("an invitation's link leads to a password, and that to the panel", async ({ page, api, axe }) => {
@@ -41,6 +41,37 @@ test("a page asks for the sign-in and comes back after it; signing out ends the 
   await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
   await page.goto("/");
   await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+});
+
+test("an administrator ends a session of somebody: they are asked to sign in, at once", async ({
+  page,
+  browser,
+  guard,
+  api,
+  signedIn,
+  axe,
+}) => {
+  const theirs = await guard.person("viewer");
+  const elsewhere = await browser.newPage({ baseURL: guard.url });
+  await elsewhere.request.post(`${guard.url}/api/v1/auth/sign-in`, { data: theirs });
+  await elsewhere.goto("/");
+  await expect(elsewhere.getByRole("heading", { level: 1, name: "Overview" })).toBeVisible();
+  await unwrap(signIn({ client: createGuardProxy({ baseUrl: guard.apiUrl }), body: theirs }));
+  const [user] = (await unwrap(listUsers({ client: api, query: { q: theirs.email } }))).items;
+  await signedIn(page, "admin");
+  await page.goto(`/users/${user?.id}`);
+  await expect(page.getByRole("heading", { name: "Where they are signed in" })).toBeVisible();
+  await axe(page);
+  const ends = page.getByRole("button", { name: /^End the session of/ });
+  await expect(ends).toHaveCount(2);
+  await ends.first().click();
+  await expect(ends).toHaveCount(1);
+  await page.getByRole("button", { name: "Sign out everywhere" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Sign out everywhere" }).click();
+  await expect(page.getByText("Nowhere.")).toBeVisible();
+  await elsewhere.getByRole("link", { name: "Vhosts" }).first().click();
+  await expect(elsewhere.getByRole("heading", { name: "Sign in" })).toBeVisible();
+  await elsewhere.close();
 });
 
 test("who is signed in sees what is live", async ({ page, signedIn, axe }) => {

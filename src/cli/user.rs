@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::client::{Client, Connection, escaped};
 use super::failure::Failure;
@@ -11,7 +12,7 @@ use super::printer::{Printer, Tone};
 use super::words::text::{count, one_line};
 use super::{compose, user_words};
 use crate::config::Settings;
-use crate::domain::{Email, Role, Source, SsoSubject, User};
+use crate::domain::{Email, Role, Session, Source, SsoSubject, User};
 use crate::service;
 use crate::telemetry::clock;
 
@@ -42,6 +43,24 @@ pub enum Command {
         /// Only for this vhost; may be given several times
         #[arg(long, value_name = "NAME")]
         vhost: Vec<String>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// List where somebody is signed in
+    Sessions {
+        email: Email,
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Sign somebody out everywhere, at once; they may sign in again
+    SignOut {
+        email: Email,
+        /// Only this session of theirs: its id, from `user sessions`
+        #[arg(long, value_name = "ID")]
+        session: Option<Uuid>,
         #[command(flatten)]
         connection: Connection,
     },
@@ -107,6 +126,8 @@ impl Command {
         match self {
             Self::List { connection, .. }
             | Self::Add { connection, .. }
+            | Self::Sessions { connection, .. }
+            | Self::SignOut { connection, .. }
             | Self::Disable { connection, .. }
             | Self::Enable { connection, .. }
             | Self::Delete { connection, .. }
@@ -135,6 +156,15 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure>
                 one_line(&email)
             ));
             print_token(&answer["setup"], printer);
+        }
+        Command::Sessions { email, json, connection } => sessions(&Client::new(&connection)?, &email, json, printer).await?,
+        Command::SignOut { email, session, connection } => {
+            let client = Client::new(&connection)?;
+            let user = find(&client, &email).await?;
+            let one = session.map(|id| format!("/{id}")).unwrap_or_default();
+            client.delete(&format!("/users/{}/sessions{one}", user.id)).await?;
+            let what = if session.is_some() { "that session is over" } else { "signed out everywhere" };
+            printer.line(format!("{}: {what}", one_line(&email)));
         }
         Command::Disable { email, connection } => disabled(&Client::new(&connection)?, &email, true, printer).await?,
         Command::Enable { email, connection } => disabled(&Client::new(&connection)?, &email, false, printer).await?,
@@ -203,6 +233,22 @@ async fn list(client: &Client, json: bool, printer: &Printer) -> Result<(), Fail
         printer.line(format!("{}  {state}  {}", one_line(&user.email), user_words::roles(&user.roles)));
     }
     printer.note(count(users.len(), "user"));
+    Ok(())
+}
+
+async fn sessions(client: &Client, email: &Email, json: bool, printer: &Printer) -> Result<(), Failure> {
+    let user = find(client, email).await?;
+    let items = client.get(&format!("/users/{}/sessions", user.id)).await?.body["items"].take();
+    if json {
+        printer.line(format!("{items:#}"));
+        return Ok(());
+    }
+    let sessions: Vec<Session> = serde_json::from_value(items)
+        .map_err(|error| Failure::user(format!("the server's answer is not what this version knows: {error}")))?;
+    for session in &sessions {
+        printer.line(user_words::session(session));
+    }
+    printer.note(count(sessions.len(), "session"));
     Ok(())
 }
 

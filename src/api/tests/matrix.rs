@@ -88,7 +88,8 @@ fn asked(operation: &str) -> Option<(Action, Subject, Option<Value>)> {
         "list_sealing_keys" => (Read, Setting, None),
         "reseal_secrets" => (Update, Setting, None),
         "list_users" | "get_user" => (Read, User, None),
-
+        "list_user_sessions" => (Read, Session, None),
+        "end_user_sessions" | "end_user_session" => (Delete, Session, None),
         "create_user" => (Create, User, Some(json!({"email": "new@example.com", "roles": [{"role": "viewer"}]}))),
         "patch_user" => (Update, User, empty()),
         "create_setup_link" => (Update, User, empty()),

@@ -2,7 +2,7 @@ use data_encoding::BASE32_NOPAD;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::people_lab::{COOKIE, PASSWORD, lab, signed};
+use super::people_lab::{COOKIE, PASSWORD, Signed, lab, signed};
 use crate::auth::totp;
 
 #[sqlx::test(migrations = "./migrations")]
@@ -125,6 +125,44 @@ async fn sessions_end_when_idle_when_old_and_when_told(pool: PgPool) {
     for gone in [&three, &four] {
         lab.by(gone, "GET", "/api/v1/auth/me", Value::Null).await.problem(401, "unauthenticated");
         lab.refresh(gone.cookie.as_ref().unwrap()).await.problem(401, "sign_in_failed");
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn an_administrator_ends_sessions_of_others(pool: PgPool) {
+    let lab = lab(&pool).await;
+    let ada = lab.somebody("ada@example.com", "editor").await;
+    let eve = lab.somebody("eve@example.com", "editor").await;
+    let (one, two, other) =
+        (lab.sign_in("ada@example.com").await, lab.sign_in("ada@example.com").await, lab.sign_in("eve@example.com").await);
+    let sessions = format!("/api/v1/users/{ada}/sessions");
+    let all = lab.admin("GET", &sessions, Value::Null).await.is(200).json();
+    assert_eq!(all["items"].as_array().unwrap().len(), 2, "{all}");
+    assert!(all["items"].as_array().unwrap().iter().all(|item| item["current"] == false));
+    let session = |who: &Signed| who.body["session"].as_str().unwrap().to_owned();
+    // Somebody else's session is not one of theirs.
+    lab.admin("DELETE", &format!("{sessions}/{}", session(&other)), Value::Null).await.problem(404, "not_found");
+    lab.admin("DELETE", &format!("{sessions}/{}", session(&one)), Value::Null).await.is(204);
+    lab.by(&one, "GET", "/api/v1/auth/me", Value::Null).await.problem(401, "unauthenticated");
+    lab.refresh(&one.cookie.unwrap()).await.problem(401, "sign_in_failed");
+    lab.by(&two, "GET", "/api/v1/auth/me", Value::Null).await.is(200);
+    lab.admin("DELETE", &sessions, Value::Null).await.is(204);
+    lab.by(&two, "GET", "/api/v1/auth/me", Value::Null).await.problem(401, "unauthenticated");
+    assert_eq!(lab.admin("GET", &sessions, Value::Null).await.is(200).json()["items"], json!([]));
+    lab.by(&other, "GET", "/api/v1/auth/me", Value::Null).await.is(200);
+    // They may sign in again; whoever is no administrator ends nobody's.
+    let again = lab.sign_in("ada@example.com").await;
+    for (method, path) in [
+        ("GET", format!("/api/v1/users/{eve}/sessions")),
+        ("DELETE", format!("/api/v1/users/{eve}/sessions")),
+        ("DELETE", format!("/api/v1/users/{eve}/sessions/{}", session(&other))),
+    ] {
+        lab.by(&again, method, &path, Value::Null).await.problem(403, "forbidden");
+    }
+    let log = lab.admin("GET", "/api/v1/audit?limit=50", Value::Null).await.is(200).json();
+    for action in ["session_ended", "sessions_ended"] {
+        let found = log["items"].as_array().unwrap().iter().any(|row| row["action"] == action && row["name"] == "ada@example.com");
+        assert!(found, "{action}: {log}");
     }
 }
 

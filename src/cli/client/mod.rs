@@ -110,7 +110,7 @@ impl Client {
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(away)? {
             if bytes.len() + chunk.len() > MOST_BYTES {
-                return Err(Refused::Odd(format!("{url} answers more than {MOST_BYTES} bytes")));
+                return Err(Refused::Unread(format!("{url} answers more than {MOST_BYTES} bytes")));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -121,7 +121,7 @@ impl Client {
         let body = match json {
             Ok(body) => body,
             Err(_) if bytes.is_empty() => Value::Null,
-            Err(_) => return Err(Refused::Odd(format!("{url} does not answer JSON: is the URL right?"))),
+            Err(_) => return Err(Refused::Unread(format!("{url} does not answer JSON: is the URL right?"))),
         };
         Ok(Answer { body, headers })
     }

@@ -34,6 +34,8 @@ pub enum Refused {
     },
     /// Something answered that is no Guard Proxy, or not one of this version.
     Odd(String),
+    /// A yes that cannot be read.
+    Unread(String),
 }
 
 impl Refused {
@@ -48,7 +50,7 @@ impl Refused {
     pub fn is_unsure(&self) -> bool {
         match self {
             Self::Problem(problem) => problem.status >= 500,
-            Self::Away { .. } => true,
+            Self::Away { .. } | Self::Unread(_) => true,
             Self::Odd(_) => false,
         }
     }
@@ -63,7 +65,7 @@ impl From<Refused> for Failure {
         match refused {
             Refused::Away { url, why } => Self::user(format!("{} cannot be reached: {}", clean(&url), clean(&why)))
                 .hint("is the server up, and `GUARD_PROXY_URL` right?"),
-            Refused::Odd(text) => Self::user(clean(&text)),
+            Refused::Odd(text) | Refused::Unread(text) => Self::user(clean(&text)),
             Refused::Problem(problem) => {
                 let mut message = format!("{} [{}]", clean(&problem.detail), clean(&problem.code));
                 for error in &problem.errors {

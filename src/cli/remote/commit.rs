@@ -50,22 +50,26 @@ pub async fn commit(
             }
         }
     };
-    match answer {
+    let lost = match answer {
         Ok(answer) => match waiting(&answer) {
-            Some(waits) => Err(waits),
-            None => Ok(Committed { revision: revision_of(answer)?, interrupted }),
+            Some(waits) => return Err(waits),
+            None => match revision_of(answer) {
+                Ok(revision) => return Ok(Committed { revision, interrupted }),
+                Err(unread) => unread,
+            },
         },
-        // The answer is lost, and not what was done. The change set stays: it may be committed yet, or wait for somebody.
-        Err(refused) if refused.is_unsure() => match after_all(client, staged).await {
-            Some(Ok(revision)) => Ok(Committed { revision, interrupted }),
-            Some(Err(waits)) => Err(waits),
-            None => Err(Failure::from(refused).hint(unknown(staged))),
-        },
+        Err(refused) if refused.is_unsure() => refused.into(),
         Err(refused) => {
             let failure = no(client, refused, staged, documents).await;
             discard(client, staged.id).await;
-            Err(failure)
+            return Err(failure);
         }
+    };
+    // The answer is lost, and not what was done. The change set stays: it may be committed yet, or wait for somebody.
+    match after_all(client, staged).await {
+        Some(Ok(revision)) => Ok(Committed { revision, interrupted }),
+        Some(Err(waits)) => Err(waits),
+        None => Err(lost.hint(unknown(staged))),
     }
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Me, People, Service, SignedIn, Visitor, person};
 use crate::auth::{Text, secret};
 use crate::domain::error::{Error, Result};
-use crate::domain::{Principal, Session};
+use crate::domain::{Action, Principal, Session};
 use crate::service::Caller;
 use crate::store::{SessionRow, Store};
 
@@ -80,27 +80,59 @@ impl Service {
 
     /// The sessions of the person who asks, the newest used first.
     pub fn sessions(&self, caller: &Caller) -> Result<Vec<Session>> {
-        let (id, current) = person(&caller.principal)?;
-        let now = self.now();
+        let (id, _) = person(&caller.principal)?;
+        Ok(self.living(caller, id))
+    }
+
+    /// The sessions of somebody, the newest used first.
+    pub fn sessions_of(&self, caller: &Caller, user: Uuid) -> Result<Vec<Session>> {
+        self.authorize(&caller.principal, Action::Read, "session", None)?;
+        self.inner.people.user(user)?;
+        Ok(self.living(caller, user))
+    }
+
+    fn living(&self, caller: &Caller, user: Uuid) -> Vec<Session> {
+        let (current, now) = (person(&caller.principal).ok().map(|(_, session)| session), self.now());
         let live = |row: &&SessionRow| row.session.expires_at > now && row.session.used_at + self.inner.people.idle > now;
-        Ok(self.inner.people.known(|known| {
-            let all = known.sessions_of(id).into_iter().rev().filter(live);
-            all.map(|row| Session { current: row.session.id == current, ..row.session.clone() }).collect()
-        }))
+        self.inner.people.known(|known| {
+            let all = known.sessions_of(user).into_iter().rev().filter(live);
+            all.map(|row| Session { current: Some(row.session.id) == current, ..row.session.clone() }).collect()
+        })
     }
 
     /// Ends one session of the person who asks.
     pub async fn end_session(&self, caller: &Caller, session: Uuid) -> Result<()> {
-        let people = &self.inner.people;
         let (id, _) = person(&caller.principal)?;
-        let _changing = people.changing.lock().await;
-        // Another's is as one that is not there.
-        if !people.known(|known| known.sessions.get(&session).is_some_and(|row| row.user == id)) {
-            return Err(Error::NotFound { kind: "session", name: session.to_string() });
-        }
-        people.end(&self.inner.store, &[session]).await?;
+        self.end_one(id, session).await?;
         self.note("session_ended", &caller.principal.label(), &session.to_string(), &caller.request_id, caller.address).await;
         Ok(())
+    }
+
+    /// Ends one session of somebody, or all of them, and with them every access token: at once.
+    pub async fn end_sessions_of(&self, caller: &Caller, user: Uuid, session: Option<Uuid>) -> Result<()> {
+        self.authorize(&caller.principal, Action::Delete, "session", None)?;
+        let people = &self.inner.people;
+        let email = people.user(user)?.user.email;
+        match session {
+            Some(session) => self.end_one(user, session).await?,
+            None => {
+                let _changing = people.changing.lock().await;
+                people.renewed(&self.inner.store, people.user(user)?, None, None, self.now()).await?;
+            }
+        }
+        let what = if session.is_some() { "session_ended" } else { "sessions_ended" };
+        self.note(what, &caller.principal.label(), &email, &caller.request_id, caller.address).await;
+        Ok(())
+    }
+
+    async fn end_one(&self, user: Uuid, session: Uuid) -> Result<()> {
+        let people = &self.inner.people;
+        let _changing = people.changing.lock().await;
+        // Another's is as one that is not there.
+        if !people.known(|known| known.sessions.get(&session).is_some_and(|row| row.user == user)) {
+            return Err(Error::NotFound { kind: "session", name: session.to_string() });
+        }
+        people.end(&self.inner.store, &[session]).await
     }
 
     /// Who asks.

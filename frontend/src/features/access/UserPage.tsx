@@ -19,6 +19,7 @@ import { keys } from "@/lib/keys";
 import { errorsAt, fromBindings, scopeFault, toBindings } from "./bindings";
 import { Once, setupLink } from "./Once";
 import { RolesEditor } from "./RolesEditor";
+import { UserSessions } from "./UserSessions";
 import { UserState } from "./UsersPage";
 
 const route = getRouteApi("/_app/users/$user");
@@ -51,6 +52,7 @@ function One({ user }: { user: User }) {
       <Actions user={user} />
       {/* Saved by somebody else meanwhile: what is being edited here stays as it is. */}
       <Edit key={user.id} user={user} />
+      <UserSessions user={user} />
     </Stack>
   );
 }

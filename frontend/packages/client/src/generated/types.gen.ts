@@ -2431,7 +2431,7 @@ export type Session = {
 };
 
 /**
- * One's sessions: 50 at most.
+ * Somebody's sessions: 50 at most.
  */
 export type SessionList = {
     items: Array<Session>;
@@ -11043,6 +11043,256 @@ export type PatchUserResponses = {
 };
 
 export type PatchUserResponse = PatchUserResponses[keyof PatchUserResponses];
+
+export type EndUserSessionsData = {
+    body?: never;
+    path: {
+        user: string;
+    };
+    query?: never;
+    url: '/api/v1/users/{user}/sessions';
+};
+
+export type EndUserSessionsErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is nothing at the path, or nothing that the caller may know of.
+     */
+    404: Problem;
+    /**
+     * `taken`: Something in the resource may be there only once in all of them (a hostname), and another has it.
+     *
+     * `in_use`: What is to be deleted is used; `used_by` names the users.
+     *
+     * `conflict`: The state of the system is against it; the detail says what. Of a change set: what it holds was changed since its base by somebody else, too; `conflicts` has both sides.
+     *
+     * `plan_changed`: What committing would do is no longer what the plan with this digest said: make a new plan and look at it. Nothing was committed.
+     */
+    409: Problem;
+    /**
+     * `invalid`: The body was parsed and is wrong; `errors` points at each fault.
+     *
+     * `refused`: HAProxy or guard-spoa said no to the content; `said` is its own words, `errors` points at the cause where it is known. Without `deployment` nothing was committed. With it the change was committed, an engine or a probe said no when it was brought to the node, and it was taken back: the objects are as they were, and the content stays as a change set in state `refused`, to be mended and committed again.
+     *
+     * `prune_all`: With `prune` the tree would delete every object that there is. Nothing was staged.
+     *
+     * `too_expensive`: An engine took too long over the content, or broke on it: make rules fewer or simpler. Nothing was committed.
+     *
+     * `too_large`: The rules of all policies together would be over the limit of 32 MiB of SecLang. Nothing was committed.
+     *
+     * `idempotency_mismatch`: The `Idempotency-Key` was used for another request.
+     */
+    422: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type EndUserSessionsError = EndUserSessionsErrors[keyof EndUserSessionsErrors];
+
+export type EndUserSessionsResponses = {
+    /**
+     * They are over.
+     */
+    204: void;
+};
+
+export type EndUserSessionsResponse = EndUserSessionsResponses[keyof EndUserSessionsResponses];
+
+export type ListUserSessionsData = {
+    body?: never;
+    path: {
+        user: string;
+    };
+    query?: never;
+    url: '/api/v1/users/{user}/sessions';
+};
+
+export type ListUserSessionsErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is nothing at the path, or nothing that the caller may know of.
+     */
+    404: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type ListUserSessionsError = ListUserSessionsErrors[keyof ListUserSessionsErrors];
+
+export type ListUserSessionsResponses = {
+    /**
+     * The sessions.
+     */
+    200: SessionList;
+};
+
+export type ListUserSessionsResponse = ListUserSessionsResponses[keyof ListUserSessionsResponses];
+
+export type EndUserSessionData = {
+    body?: never;
+    path: {
+        user: string;
+        session: string;
+    };
+    query?: never;
+    url: '/api/v1/users/{user}/sessions/{session}';
+};
+
+export type EndUserSessionErrors = {
+    /**
+     * `bad_request`: The request cannot be understood at all.
+     *
+     * `invalid_json`: The body is not JSON, or names a member of an object twice; `line` and `column` say where.
+     *
+     * `invalid_query`: A query parameter is unknown, there twice or wrong, or a cursor is not one of ours or belongs to another sort or filter.
+     *
+     * `invalid_header`: A request header (`If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`) cannot be parsed or contradicts another.
+     */
+    400: Problem;
+    /**
+     * `unauthenticated`: No credential, or one that is unknown, expired or revoked: send `Authorization: Bearer <token>`.
+     *
+     * `sign_in_failed`: E-mail address, password or code is wrong, the account is disabled, or the session or link is over: which of these is never said.
+     *
+     * `totp_required`: The password is right, and the account wants a code of its authenticator, or a recovery code, beside it: send it as `totp`.
+     */
+    401: Problem;
+    /**
+     * `forbidden`: The credential is good and may not do that.
+     *
+     * `cross_site`: A browser sent it on behalf of a page of another site: with a cookie, or to a route that takes one.
+     *
+     * `own_change`: Who had a part in a change, or made the token that did, cannot approve it: somebody else must.
+     */
+    403: Problem;
+    /**
+     * `not_found`: There is nothing at the path, or nothing that the caller may know of.
+     */
+    404: Problem;
+    /**
+     * `taken`: Something in the resource may be there only once in all of them (a hostname), and another has it.
+     *
+     * `in_use`: What is to be deleted is used; `used_by` names the users.
+     *
+     * `conflict`: The state of the system is against it; the detail says what. Of a change set: what it holds was changed since its base by somebody else, too; `conflicts` has both sides.
+     *
+     * `plan_changed`: What committing would do is no longer what the plan with this digest said: make a new plan and look at it. Nothing was committed.
+     */
+    409: Problem;
+    /**
+     * `invalid`: The body was parsed and is wrong; `errors` points at each fault.
+     *
+     * `refused`: HAProxy or guard-spoa said no to the content; `said` is its own words, `errors` points at the cause where it is known. Without `deployment` nothing was committed. With it the change was committed, an engine or a probe said no when it was brought to the node, and it was taken back: the objects are as they were, and the content stays as a change set in state `refused`, to be mended and committed again.
+     *
+     * `prune_all`: With `prune` the tree would delete every object that there is. Nothing was staged.
+     *
+     * `too_expensive`: An engine took too long over the content, or broke on it: make rules fewer or simpler. Nothing was committed.
+     *
+     * `too_large`: The rules of all policies together would be over the limit of 32 MiB of SecLang. Nothing was committed.
+     *
+     * `idempotency_mismatch`: The `Idempotency-Key` was used for another request.
+     */
+    422: Problem;
+    /**
+     * `headers_too_large`: The request headers are over 64 KiB.
+     */
+    431: Problem;
+    /**
+     * `internal`: Something went wrong on our side; the request id finds it in our log.
+     */
+    500: Problem;
+    /**
+     * `unavailable`: Something that this needs (the database, an engine) is away; try again after `Retry-After` seconds.
+     *
+     * `took_too_long`: We did not finish in time; whether a write was committed is not known: read before trying again.
+     */
+    503: Problem;
+};
+
+export type EndUserSessionError = EndUserSessionErrors[keyof EndUserSessionErrors];
+
+export type EndUserSessionResponses = {
+    /**
+     * It is over, at once.
+     */
+    204: void;
+};
+
+export type EndUserSessionResponse = EndUserSessionResponses[keyof EndUserSessionResponses];
 
 export type CreateSetupLinkData = {
     body: SetupLinkRequest;
