@@ -236,13 +236,8 @@ impl Service {
         }
         self.reload_tokens().await?;
         tracing::info!(token = %row.name, by = %row.created_by, "service.token_created");
-        let after = serde_json::to_value(&grant).ok();
-        self.audit_soon(
-            caller,
-            AuditEvent { action: "create", kind: "token", name: row.name.clone(), object_id: Some(row.id), after, ..AuditEvent::default() },
-        )
-        .await;
         let made = Token::of(row).ok_or_else(|| Error::internal("a new token cannot be read"))?;
+        self.audit_soon(caller, AuditEvent { after: serde_json::to_value(&made.info).ok(), ..event("create", &made.info) }).await;
         Ok((made.info, text))
     }
 
@@ -260,8 +255,7 @@ impl Service {
         }
         self.reload_tokens().await?;
         tracing::info!(token = %token.info.name, by = %super::rows::author(caller), "service.token_revoked");
-        let name = token.info.name.clone();
-        self.audit_soon(caller, AuditEvent { action: "delete", kind: "token", name, object_id: Some(id), ..AuditEvent::default() }).await;
+        self.audit_soon(caller, AuditEvent { before: serde_json::to_value(&token.info).ok(), ..event("delete", &token.info) }).await;
         Ok(())
     }
 
@@ -368,6 +362,10 @@ pub async fn follow(store: Store, tokens: Arc<arc_swap::ArcSwap<Tokens>>, used: 
             tokens.store(Arc::new(loaded));
         }
     }
+}
+
+fn event(action: &'static str, token: &TokenInfo) -> AuditEvent {
+    AuditEvent { action, kind: "token", name: token.name.clone(), object_id: Some(token.id), ..AuditEvent::default() }
 }
 
 #[cfg(test)]

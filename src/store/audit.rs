@@ -268,8 +268,8 @@ impl Store {
                  and (not $14 or case
                      when kind in ('vhost', 'policy', 'ip_list')
                          then action in ('create', 'update', 'delete') and (kind, name) not in (select * from unnest($15::text[], $16::text[]))
-                     when principal_id is not null then principal_id = $17
-                     else kind = 'user' and name = $18 and at >= $19 and after is null end)
+                     when principal_id = $17 then true
+                     else kind = 'user' and name = $18 and at >= $19 and (principal_id is not null or after is null) end)
                order by id desc limit $13"#,
             &filter.author,
             &filter.action,

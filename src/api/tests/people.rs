@@ -167,6 +167,57 @@ async fn an_administrator_ends_sessions_of_others(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn what_is_done_to_accounts_is_in_the_log_with_what_it_was(pool: PgPool) {
+    let lab = lab(&pool).await;
+    let ada = lab.somebody("ada@example.com", "viewer").await;
+    let path = format!("/api/v1/users/{ada}");
+    lab.admin("PATCH", &path, json!({"roles": [{"role": "admin"}]})).await.is(200);
+    let signed_ada = lab.sign_in("ada@example.com").await;
+    let wrong = json!({"password": "not the one at all", "new": "another quiet harbour"});
+    lab.by(&signed_ada, "POST", "/api/v1/auth/password", wrong).await.problem(422, "invalid");
+    lab.admin("POST", &format!("{path}/setup-link"), json!({"reset_totp": true})).await.is(200);
+    for _ in 0..10 {
+        lab.try_sign_in("nobody@example.com", "not the one at all").await.problem(401, "sign_in_failed");
+    }
+    lab.try_sign_in("nobody@example.com", "not the one at all").await.problem(429, "too_many");
+    lab.admin("PATCH", &path, json!({"disabled": true})).await.problem(409, "conflict");
+    lab.somebody("root@example.com", "admin").await;
+    lab.admin("PATCH", &path, json!({"disabled": true})).await.is(200);
+    lab.admin("DELETE", &path, Value::Null).await.is(204);
+
+    let log = lab.admin("GET", "/api/v1/audit?limit=200", Value::Null).await.is(200).json();
+    let rows: Vec<&Value> = log["items"].as_array().unwrap().iter().rev().filter(|row| row["kind"] == "user").collect();
+    let of = |action: &str, name: &str| -> Vec<&Value> {
+        rows.iter().copied().filter(|row| row["action"] == action && row["name"] == name).collect()
+    };
+    let changes = of("user_changed", "ada@example.com");
+    assert_eq!(
+        changes.iter().map(|row| (&row["before"]["roles"][0]["role"], &row["after"]["roles"][0]["role"])).next(),
+        Some((&json!("viewer"), &json!("admin"))),
+        "{changes:?}"
+    );
+    assert_eq!((&changes[1]["before"]["disabled"], &changes[1]["after"]["disabled"]), (&json!(false), &json!(true)));
+    assert!(changes.iter().all(|row| row["object_id"] == json!(ada) && !row["principal_id"].is_null()), "{changes:?}");
+    assert_eq!(of("user_created", "ada@example.com")[0]["after"]["roles"][0]["role"], "viewer");
+    assert_eq!(of("user_deleted", "ada@example.com")[0]["before"]["disabled"], true);
+    assert_eq!(of("set_up", "ada@example.com")[0]["after"]["ready"], true);
+    let links = of("setup_link", "ada@example.com");
+    assert_eq!(links.iter().map(|row| &row["after"]["reset_totp"]).collect::<Vec<_>>(), [&json!(false), &json!(true)]);
+    assert_eq!(of("confirmation_failed", "ada@example.com").len(), 1);
+    assert!(!of("sign_in_failed", "nobody@example.com").is_empty() && !of("sign_in_limited", "nobody@example.com").is_empty());
+    assert!(!log.to_string().contains("harbour"), "no password is in it");
+    // An administrator of some vhosts reads what was done of their own account, and of no other.
+    let scoped = lab.somebody("some@example.com", "viewer").await;
+    let roles = json!([{"role": "admin", "scope": {"vhosts": ["shop"]}}]);
+    lab.admin("PATCH", &format!("/api/v1/users/{scoped}"), json!({"roles": roles})).await.is(200);
+    let some = lab.sign_in("some@example.com").await;
+    let log = lab.by(&some, "GET", "/api/v1/audit?kind=user&limit=200", Value::Null).await.is(200).json();
+    let seen: Vec<&Value> = log["items"].as_array().unwrap().iter().collect();
+    assert!(seen.iter().all(|row| row["name"] == "some@example.com"), "{log}");
+    assert!(seen.iter().any(|row| row["action"] == "user_changed" && row["after"]["roles"] == roles), "{log}");
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn an_authenticator_and_its_recovery_codes_count_once_each(pool: PgPool) {
     let lab = lab(&pool).await;
     let id = lab.somebody("ada@example.com", "viewer").await;

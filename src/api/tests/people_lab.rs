@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use http::Request;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 
 use super::harness::{Answer, App, app_with};
+use crate::api::serve::Peer;
 use crate::service::PeopleOptions;
 use crate::telemetry::clock::{self, Clock};
 
@@ -92,6 +94,18 @@ impl Lab {
 
     pub async fn try_sign_in(&self, email: &str, password: &str) -> Answer {
         self.plain("POST", "/api/v1/auth/sign-in", &[], json!({"email": email, "password": password})).await
+    }
+
+    /// From an address, perhaps by way of a proxy that says whose it is.
+    pub async fn try_sign_in_from(&self, peer: &str, told: Option<&str>, email: &str, password: &str) -> Answer {
+        let mut request = Request::builder().method("POST").uri("/api/v1/auth/sign-in").header("content-type", "application/json");
+        if let Some(told) = told {
+            request = request.header("x-forwarded-for", told);
+        }
+        let body = json!({"email": email, "password": password}).to_string();
+        let mut request = request.body(Body::from(body)).unwrap();
+        request.extensions_mut().insert(ConnectInfo(Peer(std::net::SocketAddr::new(peer.parse().unwrap(), 4711))));
+        self.send(request).await
     }
 
     pub async fn sign_in(&self, email: &str) -> Signed {

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::entries::micros;
-use super::{Service, Stranger};
+use super::{Caller, Service, Stranger};
 use crate::auth::{Jwks, KeySet, Keyring, Limiter, Passwords, SigningKey, Text};
 use crate::domain::audit::AuditEvent;
 use crate::domain::error::{Error, Result};
@@ -333,6 +333,24 @@ fn only_admins(principal: &Principal) -> Result<()> {
     if grant.roles.iter().any(admin) { Ok(()) } else { Err(Error::Forbidden) }
 }
 
+/// Something that is done to an account, or by it.
+fn event(action: &'static str, user: &User) -> AuditEvent {
+    AuditEvent { action, kind: "user", name: user.email.to_string(), object_id: Some(user.id), ..AuditEvent::default() }
+}
+
+/// What an audit row says of an account: no secret is in it.
+fn told(row: &UserRow) -> Option<serde_json::Value> {
+    let mut told = serde_json::to_value(&row.user).ok()?;
+    if let (Some(members), Some(sso)) = (told.as_object_mut(), &row.sso) {
+        members.insert("sso_subject".to_owned(), serde_json::to_value(&sso.subject).ok()?);
+    }
+    Some(told)
+}
+
+fn log(who: &str, event: &AuditEvent, request_id: &str, address: Option<std::net::IpAddr>) {
+    tracing::info!(what = event.action, who, about = event.name, request_id, address = address.map(tracing::field::display), "people");
+}
+
 /// The person and session that ask; a token is neither.
 fn person(principal: &Principal) -> Result<(Uuid, Uuid)> {
     match principal {
@@ -343,15 +361,36 @@ fn person(principal: &Principal) -> Result<(Uuid, Uuid)> {
 
 impl Service {
     /// What happened to people: to the log, and to the audit log. Never a secret among it.
-    async fn note(&self, what: &'static str, who: &str, about: &str, request_id: &str, address: Option<std::net::IpAddr>) {
-        tracing::info!(what, who, about, request_id, address = address.map(tracing::field::display), "people");
-        let event = AuditEvent { action: what, kind: "user", name: store::text(about, 200), ..AuditEvent::default() };
-        let stranger = Stranger { request_id, address };
-        if what == "sign_in_failed" {
-            self.audit_often(None, &stranger, event);
-        } else {
-            self.audit_by(who, &stranger, event).await;
-        }
+    async fn note(&self, caller: &Caller, event: AuditEvent) {
+        log(&caller.principal.label(), &event, &caller.request_id, caller.address);
+        self.audit_soon(caller, event).await;
+    }
+
+    /// The same of who is no caller yet, since they come by something else than a token.
+    async fn note_visit(&self, visitor: &Visitor, event: AuditEvent) {
+        log(&event.name, &event, &visitor.request_id, visitor.address);
+        let stranger = Stranger { request_id: &visitor.request_id, address: visitor.address };
+        let who = event.name.clone();
+        self.audit_by(&who, &stranger, event).await;
+    }
+
+    /// What anybody can make happen as often as they like: of an account, whether it is there or not.
+    fn note_attempt(&self, visitor: &Visitor, action: &'static str, email: &str) {
+        let event = AuditEvent { action, kind: "user", name: store::text(email, 200), ..AuditEvent::default() };
+        log("anonymous", &event, &visitor.request_id, visitor.address);
+        self.audit_often(None, &Stranger { request_id: &visitor.request_id, address: visitor.address }, event);
+    }
+
+    /// A password or a code that was asked for once more, and was wrong; or was asked for too often. Who has stolen an access token tries them.
+    fn note_unconfirmed(&self, caller: &Caller, user: &User, error: &Error) {
+        let action = match error {
+            Error::Invalid(_) => "confirmation_failed",
+            Error::TooMany { .. } => "confirmation_limited",
+            _ => return,
+        };
+        let event = event(action, user);
+        log(&caller.principal.label(), &event, &caller.request_id, caller.address);
+        self.audit_often(Some(caller), &Stranger { request_id: &caller.request_id, address: caller.address }, event);
     }
 
     /// The public keys by which another service verifies access tokens.

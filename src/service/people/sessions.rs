@@ -1,10 +1,12 @@
 //! Sessions: begun by signing in, renewed by a cookie that changes each time, ended by whoever has them.
 
+use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Me, People, Service, SignedIn, Visitor, person};
+use super::{Me, People, Service, SignedIn, Visitor, event, person};
 use crate::auth::{Text, secret};
+use crate::domain::audit::AuditEvent;
 use crate::domain::error::{Error, Result};
 use crate::domain::{Action, Principal, Session};
 use crate::service::Caller;
@@ -38,7 +40,7 @@ impl Service {
         if !current && !before {
             people.end(store, &[id]).await?;
             tracing::warn!(session = %id, user = %user.user.id, "a used cookie came again, so somebody stole it: the session was ended");
-            self.note("session_reused", &user.user.email, &id.to_string(), &visitor.request_id, visitor.address).await;
+            self.note_visit(visitor, AuditEvent { after: Some(json!({ "session": id })), ..event("session_reused", &user.user) }).await;
             return Err(Error::SignInFailed);
         }
         let access = people.access(&user, id, now)?;
@@ -67,14 +69,8 @@ impl Service {
         } else {
             people.end(store, &[session]).await?;
         }
-        self.note(
-            "signed_out",
-            &caller.principal.label(),
-            if everywhere { "everywhere" } else { "here" },
-            &caller.request_id,
-            caller.address,
-        )
-        .await;
+        let user = people.user(id)?.user;
+        self.note(caller, AuditEvent { after: Some(json!({ "everywhere": everywhere })), ..event("signed_out", &user) }).await;
         Ok(())
     }
 
@@ -104,7 +100,8 @@ impl Service {
     pub async fn end_session(&self, caller: &Caller, session: Uuid) -> Result<()> {
         let (id, _) = person(&caller.principal)?;
         self.end_one(id, session).await?;
-        self.note("session_ended", &caller.principal.label(), &session.to_string(), &caller.request_id, caller.address).await;
+        let user = self.inner.people.user(id)?.user;
+        self.note(caller, AuditEvent { after: Some(json!({ "session": session })), ..event("session_ended", &user) }).await;
         Ok(())
     }
 
@@ -112,16 +109,16 @@ impl Service {
     pub async fn end_sessions_of(&self, caller: &Caller, user: Uuid, session: Option<Uuid>) -> Result<()> {
         self.authorize(&caller.principal, Action::Delete, "session", None)?;
         let people = &self.inner.people;
-        let email = people.user(user)?.user.email;
-        match session {
-            Some(session) => self.end_one(user, session).await?,
-            None => {
-                let _changing = people.changing.lock().await;
-                people.renewed(&self.inner.store, people.user(user)?, None, None, self.now()).await?;
-            }
-        }
-        let what = if session.is_some() { "session_ended" } else { "sessions_ended" };
-        self.note(what, &caller.principal.label(), &email, &caller.request_id, caller.address).await;
+        let whose = people.user(user)?.user;
+        let done = if let Some(session) = session {
+            self.end_one(user, session).await?;
+            AuditEvent { after: Some(json!({ "session": session })), ..event("session_ended", &whose) }
+        } else {
+            let _changing = people.changing.lock().await;
+            people.renewed(&self.inner.store, people.user(user)?, None, None, self.now()).await?;
+            event("sessions_ended", &whose)
+        };
+        self.note(caller, done).await;
         Ok(())
     }
 

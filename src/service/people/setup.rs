@@ -1,12 +1,14 @@
 //! Links by which somebody chooses a password, once: the first administrator, who was invited, who forgot theirs.
 
 use serde::Serialize;
+use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Service, Visitor, only_admins};
+use super::{Service, Visitor, event, only_admins, told};
 use crate::auth::{Text, password};
+use crate::domain::audit::AuditEvent;
 use crate::domain::error::{Error, Result};
 use crate::domain::{Email, Grant, Source, User};
 use crate::service::Caller;
@@ -53,7 +55,7 @@ impl Service {
             return Err(Error::Conflict("who comes by single sign-on has no password: set `sso_subject` to null first".to_owned()));
         }
         let link = make(&self.inner.store, SetupLink { user_id: Some(user), reset_totp }, self.now()).await?;
-        self.note("setup_link", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
+        self.note(caller, AuditEvent { after: Some(json!({ "reset_totp": reset_totp })), ..event("setup_link", &row.user) }).await;
         Ok(link)
     }
 
@@ -76,7 +78,9 @@ impl Service {
         if !store.use_setup_link(&hash).await? {
             return Err(Error::SignInFailed);
         }
-        let mut row = match people.by_email(&email) {
+        let there = people.by_email(&email);
+        let before = there.as_ref().and_then(told);
+        let mut row = match there {
             Some(row) => row,
             None if link.user_id.is_none() => nobody_yet(email, now)?,
             // Deleted meanwhile.
@@ -98,7 +102,8 @@ impl Service {
         }
         let row = people.renewed(store, row, recovery, None, now).await?;
         people.limiter.succeeded(&row.user.email);
-        self.note("set_up", &row.user.email, &row.user.email, &visitor.request_id, visitor.address).await;
+        // By the first administrator's link somebody is one now.
+        self.note_visit(visitor, AuditEvent { before, after: told(&row), ..event("set_up", &row.user) }).await;
         Ok(row.user)
     }
 }

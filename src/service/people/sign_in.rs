@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{People, Service, SignIn, SignedIn, Visitor};
+use super::{People, Service, SignIn, SignedIn, Visitor, event};
 use crate::auth::{Claims, Text, password, totp};
 use crate::domain::Email;
 use crate::domain::error::{Error, Result};
@@ -14,7 +14,10 @@ impl Service {
     /// Signs somebody in; `Error::SignInFailed` whatever was wrong, `Error::TotpRequired` where only the code is wanted yet.
     pub async fn sign_in(&self, visitor: &Visitor, given: &SignIn) -> Result<SignedIn> {
         let (people, store, now) = (&self.inner.people, &self.inner.store, self.now());
-        people.limiter.attempt(&given.email, visitor.address, now)?;
+        if let Err(error) = people.limiter.attempt(&given.email, visitor.address, now) {
+            self.note_attempt(visitor, "sign_in_limited", &given.email);
+            return Err(error);
+        }
         let email = Email::parse(&given.email).ok();
         let row = email.as_ref().and_then(|email| people.by_email(email));
         // Of who is kept out nothing is told either.
@@ -28,8 +31,11 @@ impl Service {
         let row = match proven {
             Ok(row) => row,
             Err(error) => {
-                if matches!(error, Error::SignInFailed) {
-                    self.note("sign_in_failed", whom, whom, &visitor.request_id, visitor.address).await;
+                match error {
+                    Error::SignInFailed => self.note_attempt(visitor, "sign_in_failed", whom),
+                    // The password was right: whoever it was has it.
+                    Error::TotpRequired => self.note_attempt(visitor, "sign_in_code_wanted", whom),
+                    _ => {}
                 }
                 return Err(error);
             }
@@ -41,7 +47,7 @@ impl Service {
         let (session, cookie) = people.begin_session(store, row.user.id, visitor, people.longest, now).await?;
         drop(changing);
         people.limiter.succeeded(&given.email);
-        self.note("signed_in", whom, whom, &visitor.request_id, visitor.address).await;
+        self.note_visit(visitor, event("signed_in", &row.user)).await;
         let access = people.access(&row, session, now)?;
         Ok(SignedIn { access, user: row.user, session, cookie: Some((cookie, people.longest)) })
     }
@@ -50,7 +56,7 @@ impl Service {
     pub async fn change_password(&self, caller: &Caller, current: &Text, new: &Text) -> Result<SignedIn> {
         let (people, store, now) = (&self.inner.people, &self.inner.store, self.now());
         let (id, session) = super::person(&caller.principal)?;
-        let row = people.confirmed(id, current, caller, now).await?;
+        let row = self.confirmed(id, current, caller, now).await?;
         people.limiter.succeeded(&row.user.email);
         password::check(&row.user.email, new, "/new")?;
         let hash = people.passwords.hash(new).await?;
@@ -61,8 +67,28 @@ impl Service {
         }
         fresh.password_hash = Some(hash);
         let row = people.renewed(store, fresh, None, Some(session), now).await?;
-        self.note("password_changed", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
+        self.note(caller, event("password_changed", &row.user)).await;
         Ok(SignedIn { access: people.access(&row, session, now)?, user: row.user, session, cookie: None })
+    }
+
+    /// The person, who has said their password once more: a stolen access token is not enough. Counts like signing in.
+    pub(super) async fn confirmed(&self, id: Uuid, password: &Text, caller: &Caller, now: OffsetDateTime) -> Result<UserRow> {
+        let people = &self.inner.people;
+        let row = people.user(id)?;
+        let asked = async {
+            people.limiter.attempt(&row.user.email, caller.address, now)?;
+            if people.passwords.verify(password, row.password_hash.as_deref()).await? {
+                return Ok(());
+            }
+            Err(Error::invalid("/password", "wrong", "the current password is another"))
+        };
+        match asked.await {
+            Ok(()) => Ok(row),
+            Err(error) => {
+                self.note_unconfirmed(caller, &row.user, &error);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -73,16 +99,6 @@ impl People {
 
     pub(super) fn access(&self, row: &UserRow, session: Uuid, now: OffsetDateTime) -> Result<Text> {
         self.keys.load().sign(&Claims::new(row.user.id, session, row.epoch, now), now)
-    }
-
-    /// The person, who has said their password once more: a stolen access token is not enough. Counts like signing in.
-    pub(super) async fn confirmed(&self, id: Uuid, password: &Text, caller: &Caller, now: OffsetDateTime) -> Result<UserRow> {
-        let row = self.user(id)?;
-        self.limiter.attempt(&row.user.email, caller.address, now)?;
-        if !self.passwords.verify(password, row.password_hash.as_deref()).await? {
-            return Err(Error::invalid("/password", "wrong", "the current password is another"));
-        }
-        Ok(row)
     }
 
     /// Whether the second factor is right, which uses it up.

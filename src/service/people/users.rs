@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use super::setup::nobody_yet;
-use super::{Link, NewUser, People, Service, UserPatch, only_admins};
+use super::{Link, NewUser, People, Service, UserPatch, event, only_admins, told};
+use crate::domain::audit::AuditEvent;
 use crate::domain::error::{Error, Result};
 use crate::domain::{RoleBinding, SsoIdentity, SsoSubject, User};
 use crate::service::Caller;
@@ -36,7 +37,7 @@ impl Service {
         self.inner.store.put_user(&row, None).await?;
         people.change(|known| known.put_user(row.clone()));
         drop(changing);
-        self.note("user_created", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
+        self.note(caller, AuditEvent { after: told(&row), ..event("user_created", &row.user) }).await;
         let link = self.setup_link(caller, row.user.id, false).await?;
         Ok((row.user, link))
     }
@@ -80,7 +81,7 @@ impl Service {
             row
         };
         let what = if linked { "sso_linked" } else { "user_changed" };
-        self.note(what, &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
+        self.note(caller, AuditEvent { before: told(&before), after: told(&row), ..event(what, &row.user) }).await;
         Ok(row.user)
     }
 
@@ -96,7 +97,7 @@ impl Service {
             known.end(&ids);
             known.forget_user(id);
         });
-        self.note("user_deleted", &caller.principal.label(), &row.user.email, &caller.request_id, caller.address).await;
+        self.note(caller, AuditEvent { before: told(&row), ..event("user_deleted", &row.user) }).await;
         Ok(())
     }
 }
