@@ -69,7 +69,7 @@ test("somebody is invited by a link that is shown once, and signs in by it; disa
   await dialog.getByRole("button", { name: "Done" }).click();
   await expect(page.getByText("invited, no password")).toBeVisible();
 
-  const context = await browser.newContext({ baseURL: guard.url });
+  const context = await browser.newContext({ baseURL: guard.apiUrl });
   const other = await context.newPage();
   await other.goto(link);
   const password = "grace has a long sentence";
@@ -114,7 +114,7 @@ test("a token's text is shown once, works, and is revoked", async ({ page, reque
   const text = (await dialog.getByLabel("the token", { exact: true }).textContent()) ?? "";
   expect(text).toMatch(/^gpx_/);
   await axe(page);
-  const ask = (path: string) => request.get(`${guard.url}/api/v1${path}`, { headers: { authorization: `Bearer ${text}` } });
+  const ask = (path: string) => request.get(`${guard.apiUrl}/api/v1${path}`, { headers: { authorization: `Bearer ${text}` } });
   expect((await ask("/status")).status()).toBe(200);
   expect((await ask("/policies")).status()).toBe(403);
   await dialog.getByLabel("I have copied it").check();

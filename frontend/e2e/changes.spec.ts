@@ -324,7 +324,7 @@ test("four eyes: what one writes on a protected vhost waits until another says y
   const own = await approveChangeSet({ client: mine, path: { change_set: id }, body: { version: 1, plan_digest: "x" } });
   expect(isProblem(own.error, "own_change")).toBe(true);
 
-  const context = await browser.newContext({ baseURL: guard.url, reducedMotion: "reduce" });
+  const context = await browser.newContext({ baseURL: guard.apiUrl, reducedMotion: "reduce" });
   const other = await context.newPage();
   await signedIn(other, "admin");
   await other.goto("/changes");
@@ -344,7 +344,7 @@ test("four eyes: what one writes on a protected vhost waits until another says y
   await page.getByRole("button", { name: "Plan and commit" }).click();
   await page.getByRole("button", { name: "Ask for approval" }).click();
   await expect(page.getByText("It waits for approval by somebody else")).toBeVisible();
-  await other.goto(address.replace(guard.url, ""));
+  await other.goto(address.replace(guard.apiUrl, ""));
   await other.getByLabel("Reason").fill("Ada asked for it");
   await other.getByRole("button", { name: "Approve and commit" }).click();
   // The page's head says of the revision before that it is live, too: what counts is the vhost.

@@ -52,8 +52,8 @@ test("an administrator ends a session of somebody: they are asked to sign in, at
   axe,
 }) => {
   const theirs = await guard.person("viewer");
-  const elsewhere = await browser.newPage({ baseURL: guard.url });
-  await elsewhere.request.post(`${guard.url}/api/v1/auth/sign-in`, { data: theirs });
+  const elsewhere = await browser.newPage({ baseURL: guard.apiUrl });
+  await elsewhere.request.post(`${guard.apiUrl}/api/v1/auth/sign-in`, { data: theirs });
   await elsewhere.goto("/");
   await expect(elsewhere.getByRole("heading", { level: 1, name: "Overview" })).toBeVisible();
   await unwrap(signIn({ client: createGuardProxy({ baseUrl: guard.apiUrl }), body: theirs }));

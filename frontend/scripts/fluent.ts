@@ -2,7 +2,6 @@
 // then with so many; the ratio says what the many cost. Milliseconds, the median of five; the machine's own noise is in both.
 import { type Client, createChangeSet, createGuardProxy, type OperationBody, unwrap } from "@guard-proxy/client";
 import { chromium, type Page } from "@playwright/test";
-import { startFront } from "../e2e/harness/front.ts";
 import { CHROMIUM, startServer } from "../test/server.ts";
 
 const count = Number(process.argv[2] ?? 10_000);
@@ -88,11 +87,10 @@ async function busiest(page: Page): Promise<number> {
 }
 
 const server = await startServer();
-const front = await startFront(server.apiUrl);
 const browser = await chromium.launch({ executablePath: CHROMIUM });
 try {
   const client = createGuardProxy({ baseUrl: server.apiUrl, token: server.token });
-  const context = await browser.newContext({ baseURL: front.url, viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" });
+  const context = await browser.newContext({ baseURL: server.apiUrl, viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" });
   await context.request.post("/api/v1/auth/sign-in", { data: await server.person("admin") });
   const page = await context.newPage();
   const few = [...(await measured(page, "shop")), await busiest(page)];
@@ -108,6 +106,5 @@ try {
   });
 } finally {
   await browser.close();
-  await front.stop();
   await server.stop();
 }

@@ -6,7 +6,6 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createGuardProxy } from "@guard-proxy/client";
 import { chromium } from "@playwright/test";
-import { startFront } from "../e2e/harness/front.ts";
 import { makeSample } from "../e2e/harness/sample.ts";
 import { site } from "../e2e/harness/site.ts";
 import { PAGES } from "../e2e/pages.ts";
@@ -24,7 +23,6 @@ const pages = PAGES.filter(({ name }) => positionals.length === 0 || positionals
 await mkdir(values.out, { recursive: true });
 
 const server = await startServer();
-const front = await startFront(server.apiUrl);
 const browser = await chromium.launch({ executablePath: CHROMIUM });
 try {
   await makeSample(createGuardProxy({ baseUrl: server.apiUrl, token: server.token }));
@@ -36,7 +34,7 @@ try {
   await new Promise((counted) => setTimeout(counted, 11_000));
   const person = await server.person("admin");
   const context = await browser.newContext({
-    baseURL: front.url,
+    baseURL: server.apiUrl,
     viewport: { width, height: 800 },
     reducedMotion: "reduce",
     locale: "en-GB",
@@ -65,6 +63,5 @@ try {
   }
 } finally {
   await browser.close();
-  await front.stop();
   await server.stop();
 }

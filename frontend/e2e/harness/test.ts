@@ -2,15 +2,12 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { createGuardProxy } from "@guard-proxy/client";
 import { test as base, expect, type Page } from "@playwright/test";
 import { type Person, type Server, startServer } from "../../test/server.ts";
-import { startFront } from "./front.ts";
 import { site } from "./site.ts";
 
 export { expect };
 
 export type Role = "viewer" | "operator" | "editor" | "admin";
 type Guard = Server & {
-  /** Where the panel is, and the API beside it. */
-  url: string;
   /** Asks a protected site, as a client of it would. */
   site(hostname: string, path?: string): Promise<number>;
   /** One person for each role. */
@@ -47,15 +44,13 @@ export const test = base.extend<ForTest, ForWorker>({
     async ({}, use) => {
       const server = await startServer();
       try {
-        const front = await startFront(server.apiUrl);
         const people = new Map<Role, Promise<Person>>();
         const as = (role: Role) => {
           const there = people.get(role) ?? server.person(role);
           people.set(role, there);
           return there;
         };
-        await use({ ...server, url: front.url, as, site: (hostname, path) => site(server.httpUrl, hostname, path) });
-        await front.stop();
+        await use({ ...server, as, site: (hostname, path) => site(server.httpUrl, hostname, path) });
       } finally {
         await server.stop();
       }
@@ -65,13 +60,14 @@ export const test = base.extend<ForTest, ForWorker>({
 
   api: [async ({ guard }, use) => use(createGuardProxy({ baseUrl: guard.apiUrl, token: guard.token })), { scope: "worker" }],
 
-  baseURL: async ({ guard }, use) => use(guard.url),
+  // As the server itself serves it: a build for tests reads the panel's files from `dist`.
+  baseURL: async ({ guard }, use) => use(guard.apiUrl),
 
   signedIn: async ({ guard }, use) =>
     use(async (page, role = "admin") => {
       const person = await guard.as(role);
       // The page's own requests and this one share their cookies.
-      const answer = await page.request.post(`${guard.url}/api/v1/auth/sign-in`, { data: person });
+      const answer = await page.request.post(`${guard.apiUrl}/api/v1/auth/sign-in`, { data: person });
       expect(answer.status(), await answer.text()).toBe(200);
       return person;
     }),
