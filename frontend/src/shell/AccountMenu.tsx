@@ -20,11 +20,13 @@ async function leave(everywhere: boolean) {
   }
 }
 
+/** The same button, with its menu open. */
 export default function AccountMenu() {
   const { me } = useMe();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
-    <Menu position="bottom-end" width={240}>
+    // Drawn when the button was pressed: see `Account`.
+    <Menu position="bottom-end" width={240} defaultOpened>
       <Menu.Target>
         <ActionIcon variant="default" size="lg" aria-label="Account and appearance">
           <IconUser size={18} aria-hidden />

@@ -6,13 +6,13 @@ import { lazy, Suspense, useEffect } from "react";
 import { ChangeProvider } from "@/change/ChangeProvider";
 import { follow } from "@/live/live";
 import { useWorking } from "@/working/working";
+import { Account } from "./Account";
 import { LiveState } from "./LiveState";
 import { apiPlace, places } from "./places";
 import { Shortcuts } from "./Shortcuts";
 import { Warnings } from "./Warnings";
 
 // What is not needed to draw the first page comes behind it.
-const AccountMenu = lazy(() => import("./AccountMenu"));
 const WorkingBar = lazy(() => import("@/working/WorkingBar"));
 
 export function Shell() {
@@ -43,9 +43,7 @@ export function Shell() {
             <Group wrap="nowrap" gap="xs" style={{ minWidth: 0 }}>
               <LiveState />
               <Box w={34} h={34}>
-                <Suspense>
-                  <AccountMenu />
-                </Suspense>
+                <Account />
               </Box>
             </Group>
           </Group>

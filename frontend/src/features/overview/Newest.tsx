@@ -1,5 +1,5 @@
 import type { Deployment, Status } from "@guard-proxy/client";
-import { Accordion, Group, Stack, Table, Text } from "@mantine/core";
+import { Box, Group, Paper, Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { DeploymentProgress, Steps } from "@/change/DeploymentProgress";
 import { useProgress } from "@/change/use-deployment";
@@ -33,22 +33,21 @@ function UnderWay({ revision }: { revision: number }) {
 function Way({ deployment }: { deployment: Deployment | null }) {
   if (!deployment) return <Text size="sm">Nothing was brought to traffic yet.</Text>;
   return (
-    <Accordion variant="contained">
-      <Accordion.Item value="steps">
-        <Accordion.Control>
-          <Group gap="xs">
-            <StatusBadge state={deployment.state} />
-            <Text size="sm">
-              {deployment.lanes.length > 0 ? `by ${deployment.lanes.join(", ")}` : "nothing had to change"}
-              {deployment.ended_at && ` in ${took(deployment)}`}
-            </Text>
-          </Group>
-        </Accordion.Control>
-        <Accordion.Panel>
-          <Steps deployment={deployment} />
-        </Accordion.Panel>
-      </Accordion.Item>
-    </Accordion>
+    // The browser's own: a part of a library less on the first page.
+    <Paper withBorder p="sm" component="details">
+      <summary style={{ cursor: "pointer" }}>
+        <Group gap="xs" component="span" display="inline-flex">
+          <StatusBadge state={deployment.state} />
+          <Text size="sm" span>
+            {deployment.lanes.length > 0 ? `by ${deployment.lanes.join(", ")}` : "nothing had to change"}
+            {deployment.ended_at && ` in ${took(deployment)}`}
+          </Text>
+        </Group>
+      </summary>
+      <Box mt="sm">
+        <Steps deployment={deployment} />
+      </Box>
+    </Paper>
   );
 }
 
@@ -62,8 +61,8 @@ export function Deployments() {
   return (
     <Part title="Last deployments">
       <Stack gap={4}>
-        <Table.ScrollContainer minWidth={440}>
-          <Table aria-label="Last deployments" verticalSpacing={6}>
+        <Box style={{ overflowX: "auto" }}>
+          <Table aria-label="Last deployments" verticalSpacing={6} miw={440}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Revision</Table.Th>
@@ -91,7 +90,7 @@ export function Deployments() {
               ))}
             </Table.Tbody>
           </Table>
-        </Table.ScrollContainer>
+        </Box>
         <Text size="sm">
           <TextLink to="/changes/deployments">All deployments</TextLink>
         </Text>
