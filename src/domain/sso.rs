@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::name::text_newtype;
+use super::vhost::LabelKey;
 use super::{Role, RoleBinding, Scope};
 
 text_newtype! {
@@ -59,6 +60,11 @@ impl GroupRole {
             }
         }
         bindings
+    }
+
+    /// The keys of labels that the scopes of a mapping name.
+    pub fn labels(mapping: &[Self]) -> BTreeSet<LabelKey> {
+        mapping.iter().flat_map(|one| one.scope.labels.keys()).cloned().collect()
     }
 }
 

@@ -65,6 +65,7 @@ impl Service {
         let mut reserved = self.inner.tokens.load().labels();
         reserved.extend(grant.labels().cloned());
         reserved.extend(self.inner.people.labels());
+        reserved.extend(self.inner.group_labels.iter().cloned());
         Warrant::of(Arc::clone(grant), purpose, reserved)
     }
 }

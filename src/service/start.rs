@@ -1,6 +1,6 @@
 //! Coming up: the lead, the head, what was live.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -29,7 +29,8 @@ use crate::dataplane::EngineStatus;
 use crate::domain::deployment::Deployment;
 use crate::domain::error::{Error, Result};
 use crate::domain::proof::{Proof, ProofState};
-use crate::domain::{ModeOverrides, Name, Revision, Snapshot};
+use crate::domain::vhost::LabelKey;
+use crate::domain::{GroupRole, ModeOverrides, Name, Revision, Snapshot};
 use crate::store::{Lead, Store};
 use crate::telemetry::clock::Clock;
 
@@ -91,6 +92,8 @@ pub(super) struct Inner {
     pub node: Arc<NodeSettings>,
     pub requests: mpsc::Sender<Request>,
     pub people: Arc<People>,
+    /// Keys of labels that the settings name in scopes of groups, whether anybody of these has signed in yet or not.
+    pub group_labels: BTreeSet<LabelKey>,
     pub audit: mpsc::Sender<Appending>,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub used: Arc<Used>,
@@ -136,6 +139,7 @@ impl Service {
         let (live, proofs, tokens) = (live_state(&store).await?, store.proofs().await?, Tokens::load(&store).await?);
         let first_kept = store.first_kept().await?;
         let overrides = store.mode_overrides().await?.into_iter().map(|one| (one.vhost.clone(), one)).collect();
+        let group_labels = people.sso.as_ref().map(|sso| GroupRole::labels(&sso.roles)).unwrap_or_default();
         let people = People::load(&store, people, clock()).await?;
 
         let head = Arc::new(loaded.snapshot);
@@ -193,6 +197,7 @@ impl Service {
             used,
             sights: Sights::default(),
             people,
+            group_labels,
             proofs: RwLock::new(proofs),
             engine_status: ArcSwap::default(),
             views: Views::default(),

@@ -1,9 +1,10 @@
 //! The attacker has an editor's token that is limited to one vhost, `shop`.
 
 use super::*;
+use crate::auth::OidcOptions;
 use crate::domain::Grant;
 use crate::domain::revision::ObjectRef;
-use crate::service::{Batched, Desired};
+use crate::service::{Batched, Desired, PeopleOptions, SsoOptions};
 
 pub fn with(grant: Value) -> Caller {
     let grant: Grant = serde_json::from_value(grant).unwrap();
@@ -262,6 +263,45 @@ async fn labels_that_say_a_scope_are_an_administrators(_: sqlx::postgres::PgPool
     assert_eq!(write(&caller(), json!({"zone": "a", "team": "money"})).await, Told::Done);
     assert_eq!(write(&web, json!({"color": "green"})).await, Told::NotFound, "out of scope by now");
     house.service.close().await;
+}
+
+#[sqlx::test]
+async fn labels_that_say_a_groups_scope_are_so_before_anybody_of_it_comes(_: sqlx::postgres::PgPoolOptions, options: PgConnectOptions) {
+    let house = town(options).await;
+    house.patch(Kind::Vhost, "bank", json!({"labels": {"team": "web"}})).await.unwrap();
+    house.service.close().await;
+    let roles = json!([{"group": "web", "role": "editor", "scope": {"labels": {"team": "web"}}}, {"group": "all", "role": "viewer"}]);
+    let provider = OidcOptions {
+        issuer: "http://127.0.0.1:1".to_owned(),
+        client_id: "guard-proxy".to_owned(),
+        client_secret: None,
+        ca: None,
+        name: "Test".to_owned(),
+        public_url: "https://guard.example.com".to_owned(),
+        scopes: vec!["openid".to_owned()],
+        groups_claim: "groups".to_owned(),
+        email_claim: "email".to_owned(),
+    };
+    let sso = SsoOptions {
+        provider,
+        roles: serde_json::from_value(roles).unwrap(),
+        create_people: true,
+        link_verified_email: false,
+        longest: time::Duration::hours(12),
+    };
+    let people = PeopleOptions { sso: Some(sso), ..PeopleOptions::default() };
+    let store = Store::with_options(house.options, &StoreSettings::default()).await.unwrap();
+    let node = sample::node("/run/guard-proxy");
+    let service = Service::start_with(store, Arc::new(Stub::default()), node, ticking(), people).await.unwrap();
+    let write = async |caller: &Caller, vhost: &str, labels: Value| {
+        told_of(service.write(caller, patch(Kind::Vhost, vhost, json!({"labels": labels})), Precondition::Any, "").await)
+    };
+    let editor = with(json!({"roles": [{"role": "editor"}]}));
+    assert_eq!(write(&editor, "shop", json!({"team": "web"})).await, Told::Forbidden, "lets it in");
+    assert_eq!(write(&editor, "bank", json!({"team": null})).await, Told::Forbidden, "shuts it out");
+    assert_eq!(write(&editor, "shop", json!({"color": "blue"})).await, Told::Done);
+    assert_eq!(write(&caller(), "shop", json!({"team": "web"})).await, Told::Done);
+    service.close().await;
 }
 
 #[sqlx::test]
