@@ -181,7 +181,9 @@ impl Service {
         })
         .await
         .map_err(Error::internal)??;
-        Ok(self.change_set_for(caller, self.stage_objects(caller, &view, staged, false).await?.change_set.clone()))
+        // What changes nothing is no edit, and ends no approval.
+        let view = if staged.is_empty() { view } else { self.stage_objects(caller, &view, staged, false).await? };
+        Ok(self.change_set_for(caller, view.change_set.clone()))
     }
 
     /// Brings what is staged onto the newest revision. A refused one is open again with that.

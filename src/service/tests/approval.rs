@@ -291,6 +291,15 @@ async fn a_yes_ends_with_any_edit_and_with_what_would_happen(_: sqlx::postgres::
         assert_eq!((set.state, set.approval.is_none()), (ChangeSetState::Open, true));
         assert_eq!(waits(house.service.commit_change_set(&ann, set.id, None, None).await).state, ChangeSetState::AwaitingApproval);
     };
+    // What changes nothing is none.
+    let same = || (patch(Kind::Policy, "strict", json!({"mode": "detect"})), Precondition::Base);
+    let before = house.service.change_set(&ann, set.id).await.unwrap();
+    for operations in [vec![], vec![same()], vec![same(), same()]] {
+        let after = house.service.stage_all(&ann, set.id, operations).await.unwrap();
+        assert_eq!((after.state, after.version), (ChangeSetState::Approved, before.version));
+    }
+    assert!(!house.service.stage(&ann, set.id, same().0, Precondition::Base).await.unwrap().changed);
+    assert_eq!(json!(house.service.change_set(&ann, set.id).await.unwrap()), json!(before));
     let more = patch(Kind::Policy, "strict", json!({"thresholds": {"inbound": 7}}));
     house.service.stage(&ann, set.id, more, Precondition::Base).await.unwrap();
     lapsed(house.service.change_set(&ann, set.id).await.unwrap()).await;
