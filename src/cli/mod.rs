@@ -22,6 +22,7 @@ mod plan;
 mod printer;
 mod programs;
 mod remote;
+mod rights;
 mod rollback;
 mod seal;
 mod secret_files;

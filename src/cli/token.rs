@@ -1,6 +1,6 @@
 //! `token`: credentials for pipelines, made, listed and revoked on a server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -9,9 +9,9 @@ use time::format_description::well_known::Rfc3339;
 use super::client::{Client, Connection};
 use super::failure::Failure;
 use super::printer::{Printer, Tone};
+use super::rights::{Where, bindings, role, word};
 use super::words::text::{clean, count};
-use crate::domain::vhost::{LabelKey, LabelValue};
-use crate::domain::{Action, Hostname, Name, Network, NewToken, Permit, Role, RoleBinding, Scope, Subject, TokenInfo};
+use crate::domain::{Action, Name, Network, NewToken, Permit, Role, Scope, Subject, TokenInfo};
 use crate::telemetry::clock;
 
 #[derive(Debug, clap::Args)]
@@ -51,15 +51,8 @@ struct Create {
     /// Less than a role: actions and kinds, as read,update:exclusion,custom_rule; may be repeated
     #[arg(long = "permit", value_name = "ACTIONS:KINDS", value_parser = permit)]
     permits: Vec<Permit>,
-    /// Only for this vhost; may be repeated. A vhost is in scope by its name, a label or its hostnames
-    #[arg(long = "vhost", value_name = "VHOST")]
-    vhosts: Vec<Name>,
-    /// Only for vhosts with this label, as team=web; may be repeated
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
-    labels: Vec<(LabelKey, LabelValue)>,
-    /// Only for vhosts whose hostnames are all among these, as *.example.com; may be repeated
-    #[arg(long = "hostname", value_name = "HOSTNAME")]
-    hostnames: Vec<Hostname>,
+    #[command(flatten)]
+    of: Where,
     /// Only from this network, as 192.0.2.0/24; may be repeated
     #[arg(long = "network", value_name = "NETWORK")]
     networks: Vec<Network>,
@@ -71,15 +64,6 @@ struct Create {
     json: bool,
 }
 
-/// A value as the API writes it.
-fn word<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T, String> {
-    serde_json::from_value(Value::from(text.trim())).map_err(|_| format!("`{text}` is no {what}"))
-}
-
-fn role(text: &str) -> Result<Role, String> {
-    word(text, "role: viewer, operator, editor or admin")
-}
-
 fn permit(text: &str) -> Result<Permit, String> {
     let (actions, kinds) = text.split_once(':').ok_or("a permit is ACTIONS:KINDS, as read,update:exclusion")?;
     let actions: BTreeSet<Action> =
@@ -89,19 +73,10 @@ fn permit(text: &str) -> Result<Permit, String> {
     Ok(Permit { actions, kinds, scope: Scope::default() })
 }
 
-fn label(text: &str) -> Result<(LabelKey, LabelValue), String> {
-    let (key, value) = text.split_once('=').ok_or("a label is KEY=VALUE")?;
-    Ok((key.parse()?, value.parse()?))
-}
-
 impl Create {
     fn token(self, now: OffsetDateTime) -> Result<NewToken, Failure> {
-        let labels: BTreeMap<_, _> = self.labels.iter().cloned().collect();
-        if labels.len() < self.labels.len() {
-            return Err(Failure::user("a label has one value: make a token for each, or let the vhosts have another label"));
-        }
-        let scope = Scope { vhosts: self.vhosts.into_iter().collect(), labels, hostnames: self.hostnames.into_iter().collect() };
-        let roles: Vec<RoleBinding> = self.role.map(|role| RoleBinding { role, scope: scope.clone() }).into_iter().collect();
+        let scope = self.of.scope()?;
+        let roles = bindings(self.role.into_iter().collect(), &scope);
         let permits: Vec<Permit> = self.permits.into_iter().map(|permit| Permit { scope: scope.clone(), ..permit }).collect();
         if roles.is_empty() && permits.is_empty() {
             return Err(Failure::user("say what the token may do").hint("--role editor, or --permit read,update:exclusion"));

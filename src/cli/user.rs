@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::client::{Client, Connection, escaped};
 use super::failure::Failure;
 use super::printer::{Printer, Tone};
+use super::rights::{Where, bindings, role};
 use super::words::text::{count, one_line};
 use super::{compose, user_words};
 use crate::config::Settings;
-use crate::domain::{Email, Role, Session, Source, SsoSubject, User};
+use crate::domain::{Email, Role, Session, Source, SsoSubject, Title, User};
 use crate::service;
 use crate::telemetry::clock;
 
@@ -35,14 +36,28 @@ pub enum Command {
     /// Invite somebody; prints the link's token by which they choose a password
     Add {
         email: Email,
-        #[arg(long, default_value = "")]
-        title: String,
-        /// viewer, operator, editor or admin
-        #[arg(long, value_parser = role)]
-        role: Role,
-        /// Only for this vhost; may be given several times
-        #[arg(long, value_name = "NAME")]
-        vhost: Vec<String>,
+        /// The person's name
+        #[arg(long, default_value = "", hide_default_value = true)]
+        title: Title,
+        /// A role: viewer, operator, editor or admin; may be repeated
+        #[arg(long = "role", value_name = "ROLE", required = true, value_parser = role)]
+        roles: Vec<Role>,
+        #[command(flatten)]
+        of: Where,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Give somebody another title, or other roles in place of all that they have; these bite at once
+    Change {
+        email: Email,
+        /// The person's name
+        #[arg(long)]
+        title: Option<Title>,
+        /// A role: viewer, operator, editor or admin; may be repeated
+        #[arg(long = "role", value_name = "ROLE", value_parser = role)]
+        roles: Vec<Role>,
+        #[command(flatten)]
+        of: Where,
         #[command(flatten)]
         connection: Connection,
     },
@@ -126,6 +141,7 @@ impl Command {
         match self {
             Self::List { connection, .. }
             | Self::Add { connection, .. }
+            | Self::Change { connection, .. }
             | Self::Sessions { connection, .. }
             | Self::SignOut { connection, .. }
             | Self::Disable { connection, .. }
@@ -140,22 +156,25 @@ impl Command {
     }
 }
 
-fn role(text: &str) -> Result<Role, String> {
-    Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| "viewer, operator, editor or admin".to_owned())
-}
-
 pub async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
     match arguments.command {
         Command::List { json, connection } => list(&Client::new(&connection)?, json, printer).await?,
-        Command::Add { email, title, role, vhost, connection } => {
-            let scope = if vhost.is_empty() { json!({}) } else { json!({ "vhosts": vhost }) };
-            let body = json!({ "email": email, "title": title, "roles": [{ "role": role, "scope": scope }] });
+        Command::Add { email, title, roles, of, connection } => {
+            let body = json!({ "email": email, "title": title, "roles": bindings(roles, &of.scope()?) });
             let answer = Client::new(&connection)?.post("/users", &body).await?.body;
             printer.note(format!(
                 "{} was invited. Within an hour, with `guard-proxy user choose-password`, this token is theirs:",
                 one_line(&email)
             ));
             print_token(&answer["setup"], printer);
+        }
+        Command::Change { email, title, roles, of, connection } => {
+            let patch = changes(title, roles, of)?;
+            let client = Client::new(&connection)?;
+            let user = find(&client, &email).await?;
+            let (user, _) = client.patch(&format!("/users/{}", user.id), &patch).await?.typed::<User>()?;
+            let words = [one_line(&user.email), one_line(&user.title), user_words::roles(&user.roles)];
+            printer.line(words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  "));
         }
         Command::Sessions { email, json, connection } => sessions(&Client::new(&connection)?, &email, json, printer).await?,
         Command::SignOut { email, session, connection } => {
@@ -209,6 +228,20 @@ pub async fn setup_link(settings: Settings, printer: &Printer) -> Result<(), Fai
     printer.note("Whoever uses it becomes an administrator. Within an hour, once, with `guard-proxy user choose-password`:");
     printer.line(link.token.reveal());
     Ok(())
+}
+
+/// What is to be another; what is not named stays.
+fn changes(title: Option<Title>, roles: Vec<Role>, of: Where) -> Result<Value, Failure> {
+    let scope = of.scope()?;
+    if roles.is_empty() && !scope.is_global() {
+        return Err(Failure::user("say which roles hold there, all of them").hint("--role editor"));
+    }
+    let mut patch = Map::new();
+    patch.extend(title.map(|title| ("title".to_owned(), json!(title))));
+    if !roles.is_empty() {
+        patch.insert("roles".to_owned(), json!(bindings(roles, &scope)));
+    }
+    if patch.is_empty() { Err(Failure::user("say what is to be another").hint("--title, or --role")) } else { Ok(patch.into()) }
 }
 
 fn print_token(link: &Value, printer: &Printer) {
@@ -280,4 +313,37 @@ async fn find(client: &Client, email: &Email) -> Result<User, Failure> {
 fn password_in(file: &Path) -> Result<String, Failure> {
     let text = fs_err::read_to_string(file).map_err(|error| Failure::user(format!("the password cannot be read: {error}")))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    fn changed(words: &str) -> Option<Value> {
+        let line = Line::try_parse_from(["user", "change", "ada@example.com"].into_iter().chain(words.split_whitespace())).ok()?;
+        let Command::Change { title, roles, of, .. } = line.command else { return None };
+        changes(title, roles, of).ok()
+    }
+
+    #[test]
+    fn what_is_named_is_changed_and_nothing_else() {
+        assert_eq!(changed("--title Ada").unwrap(), json!({ "title": "Ada" }));
+        let scope = json!({ "vhosts": ["shop"], "labels": { "team": "web" }, "hostnames": ["*.example.com"] });
+        assert_eq!(
+            changed("--role viewer --role editor --vhost shop --label team=web --hostname *.example.com").unwrap(),
+            json!({ "roles": [{ "role": "viewer", "scope": scope }, { "role": "editor", "scope": scope }] })
+        );
+        assert_eq!(changed("--role viewer").unwrap(), json!({ "roles": [{ "role": "viewer", "scope": {} }] }), "everywhere");
+        for wrong in ["", "--vhost shop", "--title x --vhost shop", "--role owner", "--role viewer --label a=b --label a=c"] {
+            assert!(changed(wrong).is_none(), "{wrong}");
+        }
+    }
 }
