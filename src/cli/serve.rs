@@ -1,5 +1,6 @@
 //! `serve`: the control plane. It adopts the engines by their sockets and never starts one: they serve on when it stops, whoever stops it.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -9,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::compose;
 use super::failure::Failure;
 use super::printer::Printer;
-use crate::config::Settings;
+use crate::config::{Origin, Settings};
 use crate::{telemetry, web};
 
 #[derive(Debug, clap::Args)]
@@ -51,8 +52,7 @@ pub async fn run(settings: Settings, arguments: Arguments, printer: &Printer) ->
     }
     if let Some(link) = running.first_link().await? {
         printer.line(format!("Nobody can sign in yet. The first administrator's link, for an hour and once: {}", link.token.reveal()));
-        let scheme = if settings.api.tls_certificate.is_some() { "https" } else { "http" };
-        printer.line(format!("  in a browser: {}", web::setup_link(&format!("{scheme}://{listen}"), link.token.reveal())));
+        in_a_browser(&settings, link.token.reveal()).into_iter().for_each(|line| printer.line(line));
         printer.line("  or: guard-proxy user choose-password EMAIL, with it as GUARD_PROXY_TOKEN; docs/people.md");
     }
     let took = began.elapsed();
@@ -71,6 +71,28 @@ pub async fn run(settings: Settings, arguments: Arguments, printer: &Printer) ->
     running.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The link by the address that browsers have; where the settings do not say it, by the one on this machine.
+fn in_a_browser(settings: &Settings, token: &str) -> Vec<String> {
+    let public = &settings.oidc.public_url;
+    let link = |server: &str| format!("  in a browser: {}", web::setup_link(server, token));
+    if public.parse::<Origin>().is_ok() {
+        return vec![link(public)];
+    }
+    let scheme = if settings.api.tls_certificate.is_some() { "https" } else { "http" };
+    let here = format!("{scheme}://{}", from_here(settings.api.listen));
+    vec![link(&here), format!("  from elsewhere: the same, with the server's address there in place of {here}")]
+}
+
+/// Where this machine reaches who listens there.
+pub(super) fn from_here(mut listen: SocketAddr) -> SocketAddr {
+    match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => listen.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    listen
 }
 
 /// Tokens do not travel in the clear unless somebody says so.
@@ -95,4 +117,30 @@ fn given_token(settings: &Settings) -> Result<Option<String>, Failure> {
         return Err(Failure::user(format!("`{}` does not hold one token", file.display())).hint("it holds one line: the token"));
     }
     Ok(Some(token.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_link_leads_to_where_browsers_get_in() {
+        let said = |listen: &str, public: &str| {
+            let mut settings = Settings::default();
+            settings.api.listen = listen.parse().unwrap();
+            settings.oidc.public_url = public.to_owned();
+            in_a_browser(&settings, "t")
+        };
+        assert_eq!(said("0.0.0.0:8080", "https://guard.example.com"), ["  in a browser: https://guard.example.com/setup#token=t"]);
+        for (listen, here) in [
+            ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+            ("[::]:8080", "http://[::1]:8080"),
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("192.0.2.7:80", "http://192.0.2.7:80"),
+        ] {
+            let [link, elsewhere] = <[String; 2]>::try_from(said(listen, "")).unwrap();
+            assert_eq!(link, format!("  in a browser: {here}/setup#token=t"));
+            assert!(elsewhere.contains(&format!("in place of {here}")), "{elsewhere}");
+        }
+    }
 }
