@@ -8,10 +8,12 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::net::{TcpStream, UnixStream};
 
+use super::credentials::credentials;
 use super::doors::{audit_log, doors, sealing};
 use super::failure::Failure;
 use super::printer::{Printer, Tone};
 use super::secret_files::secret_files;
+use super::serve::from_here;
 use super::{compose, programs};
 use crate::config::Settings;
 use crate::dataplane::{EngineStatus, known_fault};
@@ -55,6 +57,12 @@ impl Checks {
     }
     pub(super) fn fail(&mut self, name: &'static str, detail: impl Into<String>, advice: impl Into<String>) {
         self.0.push(Check { name, status: Status::Fail, detail: detail.into(), advice: Some(advice.into()) });
+    }
+    /// The last verdict, and its words.
+    #[cfg(test)]
+    pub(super) fn last(&self) -> (Status, String) {
+        let check = self.0.last().expect("something was looked at");
+        (check.status, format!("{}: {}: {}", check.name, check.detail, check.advice.as_deref().unwrap_or_default()))
     }
 }
 
@@ -126,6 +134,7 @@ async fn database(checks: &mut Checks, settings: &Settings) {
     }
     audit_log(checks, &store).await;
     sealing(checks, settings, &store).await;
+    credentials(checks, &store).await;
     store.close().await;
 }
 
@@ -303,9 +312,5 @@ async fn ports(checks: &mut Checks, settings: &Settings, haproxy_up: bool) {
 }
 
 async fn listened(address: SocketAddr) -> bool {
-    let mut target = address;
-    if address.ip().is_unspecified() {
-        target.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-    }
-    matches!(tokio::time::timeout(PATIENCE, TcpStream::connect(target)).await, Ok(Ok(_)))
+    matches!(tokio::time::timeout(PATIENCE, TcpStream::connect(from_here(address))).await, Ok(Ok(_)))
 }

@@ -9,6 +9,7 @@ use super::keys::advice;
 use super::people;
 use crate::auth::Keyring;
 use crate::config::Settings;
+use crate::domain::Network;
 use crate::service::{self, KeyState, SealingKey};
 use crate::store::Store;
 use crate::telemetry::clock;
@@ -57,8 +58,34 @@ pub fn doors(checks: &mut Checks, settings: &Settings) {
             Ok(_) => checks.ok("API certificate", certificate.display().to_string()),
         }
     }
+    if api.insecure_cookies {
+        checks.warn(
+            "API cookies",
+            "the cookie of a session goes over plain HTTP",
+            "good to try things out on one's own machine; for people unset `api.insecure_cookies`",
+        );
+    }
+    proxies(checks, &api.trusted_proxies.0);
     if !settings.oidc.issuer.is_empty() {
         sso(checks, settings);
+    }
+}
+
+/// Who trusts everybody lets everybody say where they come from. The largest networks that are anybody's own are 10.0.0.0/8 and fc00::/7.
+fn proxies(checks: &mut Checks, trusted: &[Network]) {
+    let least = |network: &Network| if network.net().network().is_ipv4() { 8 } else { 7 };
+    let wide: Vec<String> = trusted.iter().filter(|network| network.net().prefix_len() < least(network)).map(ToString::to_string).collect();
+    if !wide.is_empty() {
+        checks.warn(
+            "trusted proxies",
+            format!(
+                "{} has clients, too: who sends `X-Forwarded-For` chooses the address that attempts and tokens are judged by",
+                wide.join(", ")
+            ),
+            "name the proxies alone in `api.trusted_proxies`",
+        );
+    } else if !trusted.is_empty() {
+        checks.ok("trusted proxies", trusted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     }
 }
 
@@ -152,7 +179,13 @@ pub async fn sealing(checks: &mut Checks, settings: &Settings, store: &Store) {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::PgPool;
+    use sqlx::postgres::PgConnectOptions;
+
+    use super::super::doctor::Status;
     use super::*;
+    use crate::auth::SigningKey;
+    use crate::store::StoreSettings;
 
     #[test]
     fn single_sign_on_is_looked_at() {
@@ -173,6 +206,92 @@ mod tests {
         assert!(said(|oidc| oidc.public_url = "http://localhost:8080".to_owned()).1.contains("public_url"));
         assert!(said(|oidc| oidc.client_secret = crate::config::Secret::default()).1.contains("no secret"));
         assert_eq!(said(|oidc| oidc.link_verified_email = true).0, 1);
+    }
+
+    #[test]
+    fn weak_settings_of_the_api_are_told() {
+        let said = |change: fn(&mut crate::config::Api)| {
+            let mut settings = Settings::default();
+            change(&mut settings.api);
+            let mut checks = Checks::default();
+            doors(&mut checks, &settings);
+            checks.last()
+        };
+        let (status, text) = said(|_| {});
+        assert!(status == Status::Ok && text.contains("on loopback"), "{text}");
+        let (status, text) = said(|api| api.listen = "192.0.2.7:8080".parse().unwrap());
+        assert!(status == Status::Fail && text.contains("refuses to start") && text.contains("api.tls_certificate"), "{text}");
+        let (status, text) = said(|api| (api.listen, api.allow_plain) = ("[::]:8080".parse().unwrap(), true));
+        assert!(status == Status::Warn && text.contains("can be read on the way") && text.contains("behind a proxy"), "{text}");
+        let (status, text) = said(|api| api.insecure_cookies = true);
+        assert!(status == Status::Warn && text.contains("unset `api.insecure_cookies`"), "{text}");
+    }
+
+    #[test]
+    fn who_trusts_everybody_is_told() {
+        let said = |networks: &[&str]| {
+            let mut checks = Checks::default();
+            proxies(&mut checks, &networks.iter().map(|network| network.parse().unwrap()).collect::<Vec<_>>());
+            checks.last()
+        };
+        for wide in ["0.0.0.0/0", "::/0", "128.0.0.0/1", "8.0.0.0/7", "2000::/3", "::ffff:0.0.0.0/96"] {
+            let (status, text) = said(&["192.0.2.7", wide]);
+            assert!(status == Status::Warn && text.contains("name the proxies alone"), "{wide}: {text}");
+            assert!(!text.contains("192.0.2.7"), "{text}");
+        }
+        assert_eq!(said(&["10.0.0.0/8", "fc00::/7", "2001:db8::/32", "192.0.2.7"]).0, Status::Ok);
+    }
+
+    async fn store(options: &PgConnectOptions) -> Store {
+        Store::with_options(options.clone(), &StoreSettings::default()).await.unwrap()
+    }
+
+    #[sqlx::test(migrations = "./migrations")]
+    async fn who_could_change_the_audit_log_is_told(pool: PgPool) {
+        let options = (*pool.connect_options()).clone();
+        let said = async |role: Option<&str>| {
+            // The server's own roles are there wherever the tests run.
+            let options = role.map_or(options.clone(), |role| options.clone().options([("role", role)]));
+            let (mut checks, store) = (Checks::default(), store(&options).await);
+            audit_log(&mut checks, &store).await;
+            store.close().await;
+            checks.last()
+        };
+        let run = async |statement: &'static str| sqlx::query(statement).execute(&pool).await.map(drop).unwrap();
+        let (status, text) = said(None).await;
+        assert!(status == Status::Warn && text.contains("superuser") && text.contains("a role of its own"), "{text}");
+        assert_eq!(said(Some("pg_monitor")).await.0, Status::Ok);
+        run("alter table audit owner to pg_monitor").await;
+        let (status, text) = said(Some("pg_monitor")).await;
+        assert!(status == Status::Warn && text.contains("owns it") && text.contains("serve with another"), "{text}");
+        run("alter table audit disable trigger user").await;
+        let (status, text) = said(Some("pg_monitor")).await;
+        assert!(status == Status::Fail && text.contains("append-only are missing or off") && text.contains("audit verify"), "{text}");
+    }
+
+    #[sqlx::test(migrations = "./migrations")]
+    async fn keys_that_seal_are_told(pool: PgPool) {
+        let (old, new) = (Keyring::generate().unwrap(), Keyring::generate().unwrap());
+        let (old, new) = (old.trim(), new.trim());
+        let store = store(&pool.connect_options()).await;
+        let signing = SigningKey::generate(&Keyring::parse(old).unwrap(), time::OffsetDateTime::UNIX_EPOCH).unwrap();
+        store.put_signing_key(&signing).await.unwrap();
+        let said = async |keys: &[&str]| {
+            let mut settings = Settings::default();
+            settings.auth.key = crate::config::Secret::new(keys.join(","));
+            let mut checks = Checks::default();
+            sealing(&mut checks, &settings, &store).await;
+            assert!(!format!("{checks:?}").contains(old), "a key is never shown");
+            checks.last()
+        };
+        assert_eq!(said(&[old]).await.0, Status::Ok);
+        let (status, text) = said(&[new, old]).await;
+        assert!(status == Status::Warn && text.contains("1 are still sealed under older keys") && text.contains("keys reseal"), "{text}");
+        let (status, text) = said(&[new]).await;
+        assert!(status == Status::Fail && text.contains("keys that are missing") && text.contains("put its line back"), "{text}");
+        sqlx::query("delete from signing_keys").execute(&pool).await.unwrap();
+        let (status, text) = said(&[new, old]).await;
+        assert!(status == Status::Warn && text.contains("older ones are in the settings") && text.contains("can be taken out"), "{text}");
     }
 
     #[test]

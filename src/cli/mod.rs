@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod client;
 mod compose;
+mod credentials;
 mod demo;
 mod diff;
 mod doctor;
