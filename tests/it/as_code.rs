@@ -20,7 +20,7 @@ use crate::wire::{SQLI, get};
 pub struct Ran {
     code: Option<i32>,
     pub out: String,
-    err: String,
+    pub err: String,
 }
 
 impl Ran {
@@ -55,7 +55,13 @@ pub async fn run(stack: &Stack, folder: &Path, arguments: &[&str]) -> Ran {
     run_at(&format!("http://{}", stack.api), stack, folder, arguments).await
 }
 
-fn write(folder: &Path, path: &str, text: &str) {
+/// With another token than the administrator's.
+pub async fn run_with(token: &str, stack: &Stack, folder: &Path, arguments: &[&str]) -> Ran {
+    let url = format!("http://{}", stack.api);
+    ended(command(GUARD_PROXY, &url, token, folder).args(arguments).spawn().expect("it starts")).await
+}
+
+pub fn write(folder: &Path, path: &str, text: &str) {
     let path = folder.join(path);
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
     std::fs::write(path, text).expect("a file");
@@ -78,18 +84,18 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-fn policy(mode: &str) -> String {
+pub fn policy(mode: &str) -> String {
     format!("kind: policy\nname: a\nmode: {mode}\n")
 }
 
-fn vhost(stack: &Stack) -> String {
+pub fn vhost(stack: &Stack) -> String {
     let port = stack.origin.address.port();
     format!(
         "kind: vhost\nname: a\nhostnames: [a.test]\npolicy: a\nupstream:\n  servers:\n    - name: o\n      address: 127.0.0.1\n      port: {port}\n"
     )
 }
 
-async fn head(stack: &Stack) -> i64 {
+pub async fn head(stack: &Stack) -> i64 {
     stack.get("/api/v1/status").await.expect(200).body["head"].as_i64().expect("a number")
 }
 

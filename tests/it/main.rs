@@ -10,6 +10,7 @@ mod audit;
 mod bad_input;
 mod bodies;
 mod changes;
+mod commands;
 mod crash;
 mod deployments;
 mod downgrades;
