@@ -9,6 +9,7 @@ import { lazy, StrictMode, Suspense } from "react";
 import { createRoot } from "react-dom/client";
 import { session } from "./auth/session";
 import { makeQueries } from "./lib/queries";
+import { unsaved } from "./lib/unsaved";
 import { makeRouter } from "./router";
 import { cssVariables, styleNonce, theme } from "./theme";
 
@@ -21,9 +22,13 @@ if (nonce) setNonce(nonce);
 const queries = makeQueries();
 const router = makeRouter(queries);
 
-// Signed out, here or in another tab: nothing of what was read stays, and the guard of the routes leads to the sign-in.
+// Signed out, here or in another tab: nothing of what was read stays, and the guard of the routes leads to the sign-in. A page with unsaved work
+// stays: see `Shell`.
 session.watch(() => {
-  if (session.get().status === "out") queries.clear();
+  if (session.get().status === "out") {
+    if (unsaved.get()) return;
+    queries.clear();
+  }
   void router.invalidate();
 });
 

@@ -1,7 +1,6 @@
-import { getSignInMethods } from "@guard-proxy/client";
 import { Alert, Button, Divider } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { call } from "@/lib/api";
+import { methodsQuery } from "./methods";
 
 /** What the provider's way back can say; what is not known here is told as it is. */
 const WORDS: Record<string, string> = {
@@ -28,22 +27,23 @@ export function SsoError({ code }: { code: string | undefined }) {
   );
 }
 
+type Props = {
+  back?: string | undefined;
+  /** In another tab, which tells this one. */
+  elsewhere?: boolean;
+};
+
 /** A way to the provider, where there is one. */
-export function SingleSignOn({ back }: { back: string | undefined }) {
-  const { data } = useQuery({
-    queryKey: ["sign-in-methods"],
-    queryFn: ({ signal }) => call(getSignInMethods({ signal })),
-    retry: false,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-  const sso = data?.sso;
+export function SingleSignOn({ back, elsewhere }: Props) {
+  const sso = useQuery(methodsQuery).data?.sso;
   if (!sso) return null;
   const href = back ? `${sso.begin}?return_to=${encodeURIComponent(back)}` : sso.begin;
   return (
     <>
       <Divider label="or" />
-      <Button component="a" href={href} variant="default">
+      <Button component="a" href={href} target={elsewhere ? "_blank" : undefined} variant="default">
         Sign in with {sso.name}
+        {elsewhere && ", in a new tab"}
       </Button>
     </>
   );

@@ -30,7 +30,7 @@ export const session = {
   token: () => token,
   watch(watcher: () => void) {
     watchers.add(watcher);
-    return () => watchers.delete(watcher);
+    return () => void watchers.delete(watcher);
   },
 
   /** Finds out, once, whether the cookie is good. */

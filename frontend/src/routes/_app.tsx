@@ -1,6 +1,7 @@
 import { createFileRoute, redirect, retainSearchParams } from "@tanstack/react-router";
 import { session } from "@/auth/session";
 import { meQuery, rolesQuery } from "@/auth/use-me";
+import { unsaved } from "@/lib/unsaved";
 import { Shell } from "@/shell/Shell";
 import { work, workingSearch } from "@/working/working";
 
@@ -11,7 +12,7 @@ export const Route = createFileRoute("/_app")({
   search: { middlewares: [retainSearchParams(["change_set"])] },
   beforeLoad: async ({ location, search, preload, context: { queries } }) => {
     await session.start();
-    if (session.get().status !== "in") throw redirect({ to: "/sign-in", search: { redirect: location.href } });
+    if (session.get().status !== "in" && !unsaved.get()) throw redirect({ to: "/sign-in", search: { redirect: location.href } });
     if (!preload) work(search, queries);
   },
   loader: ({ context: { queries } }) => {

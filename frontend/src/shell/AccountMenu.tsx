@@ -2,9 +2,12 @@ import { ActionIcon, Menu, Text, useMantineColorScheme } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconCheck, IconDeviceDesktop, IconLogout, IconMoon, IconSettings, IconSun, IconUser, IconUserCog } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { session } from "@/auth/session";
 import { useMe } from "@/auth/use-me";
+import { ConfirmModal } from "@/components/ConfirmModal";
 import { asProblem } from "@/lib/api";
+import { unsaved } from "@/lib/unsaved";
 
 const SCHEMES = [
   { value: "light", label: "Light", icon: IconSun },
@@ -13,9 +16,11 @@ const SCHEMES = [
 ] as const;
 
 async function leave(everywhere: boolean) {
+  const keep = unsaved.drop();
   try {
     await session.signOut(everywhere);
   } catch (error) {
+    keep();
     notifications.show({ color: "red", title: "Not signed out", message: asProblem(error).message });
   }
 }
@@ -24,7 +29,10 @@ async function leave(everywhere: boolean) {
 export default function AccountMenu() {
   const { me } = useMe();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  return (
+  const [asking, setAsking] = useState<{ everywhere: boolean }>();
+  const close = () => setAsking(undefined);
+  const signOut = (everywhere: boolean) => (unsaved.get() ? setAsking({ everywhere }) : void leave(everywhere));
+  const menu = (
     // Drawn when the button was pressed: see `Account`.
     <Menu position="bottom-end" width={240} defaultOpened>
       <Menu.Target>
@@ -60,11 +68,26 @@ export default function AccountMenu() {
           </Menu.Item>
         ))}
         <Menu.Divider />
-        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void leave(false)}>
+        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => signOut(false)}>
           Sign out
         </Menu.Item>
-        <Menu.Item onClick={() => void leave(true)}>Sign out everywhere</Menu.Item>
+        <Menu.Item onClick={() => signOut(true)}>Sign out everywhere</Menu.Item>
       </Menu.Dropdown>
     </Menu>
+  );
+  return (
+    <>
+      {menu}
+      <ConfirmModal
+        opened={asking !== undefined}
+        onClose={close}
+        onConfirm={() => leave(asking?.everywhere === true).then(close)}
+        title="Sign out without saving?"
+        confirm="Sign out"
+        dangerous
+      >
+        What you changed on this page is not saved.
+      </ConfirmModal>
+    </>
   );
 }

@@ -2,8 +2,10 @@ import { AppShell, Box, Burger, Divider, Group, NavLink, Text } from "@mantine/c
 import { useDisclosure } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect } from "react";
+import { lazy, Suspense, useCallback, useEffect, useState } from "react";
+import { session } from "@/auth/session";
 import { ChangeProvider } from "@/change/ChangeProvider";
+import { unsaved } from "@/lib/unsaved";
 import { follow } from "@/live/live";
 import { useWorking } from "@/working/working";
 import { Account } from "./Account";
@@ -13,6 +15,7 @@ import { Shortcuts } from "./Shortcuts";
 import { Warnings } from "./Warnings";
 
 // What is not needed to draw the first page comes behind it.
+const SessionOver = lazy(() => import("@/auth/SessionOver"));
 const WorkingBar = lazy(() => import("@/working/WorkingBar"));
 
 export function Shell() {
@@ -20,7 +23,10 @@ export function Shell() {
   const queries = useQueryClient();
   const { pathname } = useLocation();
   const working = useWorking();
-  useEffect(() => follow(queries), [queries]);
+  const [over, setOver] = useState(false);
+  const goOn = useCallback(() => setOver(false), []);
+  useEffect(() => session.watch(() => setOver((before) => before || (session.get().status === "out" && unsaved.get()))), []);
+  useEffect(() => (over ? undefined : follow(queries)), [queries, over]);
 
   return (
     <ChangeProvider>
@@ -84,6 +90,11 @@ export function Shell() {
         </AppShell.Main>
       </AppShell>
       <Shortcuts />
+      {over && (
+        <Suspense>
+          <SessionOver close={goOn} />
+        </Suspense>
+      )}
     </ChangeProvider>
   );
 }

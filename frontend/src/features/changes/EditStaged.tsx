@@ -2,8 +2,10 @@ import type { FieldError, Kind } from "@guard-proxy/client";
 import { Alert, Button, Code, Group, List, Modal, Stack, Text, Textarea } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { ConfirmModal } from "@/components/ConfirmModal";
 import { Loaded } from "@/components/Loaded";
 import { ProblemAlert } from "@/components/ProblemAlert";
+import { UnsavedGuard } from "@/components/UnsavedGuard";
 import { keys } from "@/lib/keys";
 import { kindWords, objectOf, reference } from "@/lib/objects";
 import { stage, staged } from "./staging";
@@ -20,6 +22,9 @@ type Props = {
 /** What is staged of one object, as the API has it. */
 export function EditStaged(props: Props) {
   const { changeSet, kind, name, onClose } = props;
+  const [dirty, setDirty] = useState(false);
+  const [asking, setAsking] = useState(false);
+  const close = () => (dirty ? setAsking(true) : onClose());
   const query = useQuery({
     queryKey: keys.one("change-sets", changeSet, "object", kind, name),
     queryFn: () => staged(changeSet, kind, name),
@@ -28,14 +33,35 @@ export function EditStaged(props: Props) {
     staleTime: Number.POSITIVE_INFINITY,
   });
   return (
-    <Modal opened onClose={onClose} title={`${kindWords(kind)} ${name}, as staged`} size="xl" closeOnClickOutside={false}>
-      <Loaded query={query}>{(value) => <Edit {...props} value={value} />}</Loaded>
+    <Modal
+      opened
+      onClose={close}
+      closeOnEscape={!asking}
+      title={`${kindWords(kind)} ${name}, as staged`}
+      size="xl"
+      closeOnClickOutside={false}
+    >
+      <Loaded query={query}>{(value) => <Edit {...props} onClose={close} onDirty={setDirty} value={value} />}</Loaded>
+      <UnsavedGuard dirty={dirty} />
+      <ConfirmModal
+        opened={asking}
+        onClose={() => setAsking(false)}
+        onConfirm={onClose}
+        title="Close without staging?"
+        confirm="Close"
+        dangerous
+      >
+        What you changed in the text is not staged.
+      </ConfirmModal>
     </Modal>
   );
 }
 
-function Edit({ changeSet, kind, name, errors, onClose, onSaved, value }: Props & { value: Record<string, unknown> }) {
-  const [text, setText] = useState(() => JSON.stringify({ ...value, meta: undefined }, null, 2));
+type EditProps = Props & { value: Record<string, unknown>; onDirty: (dirty: boolean) => void };
+
+function Edit({ changeSet, kind, name, errors, onClose, onDirty, onSaved, value }: EditProps) {
+  const [begun] = useState(() => JSON.stringify({ ...value, meta: undefined }, null, 2));
+  const [text, setText] = useState(begun);
   const own = errors.filter(({ pointer }) => objectOf(pointer) === reference(kind, name));
 
   const save = useMutation({
@@ -61,7 +87,10 @@ function Edit({ changeSet, kind, name, errors, onClose, onSaved, value }: Props 
       <Textarea
         label="As JSON"
         value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
+        onChange={({ currentTarget }) => {
+          setText(currentTarget.value);
+          onDirty(currentTarget.value !== begun);
+        }}
         error={fault}
         autosize
         minRows={12}

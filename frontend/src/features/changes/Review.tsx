@@ -11,6 +11,7 @@ import { ActionButton } from "@/components/ActionButton";
 import { LinkButton } from "@/components/LinkButton";
 import { Loaded } from "@/components/Loaded";
 import { ProblemAlert } from "@/components/ProblemAlert";
+import { UnsavedGuard } from "@/components/UnsavedGuard";
 import { call } from "@/lib/api";
 import { keys } from "@/lib/keys";
 import { DiffView } from "./DiffView";
@@ -93,6 +94,7 @@ function Decision({ changeSet, plan, onCommitted, again }: Props & { plan: Plan;
   const silent = reason.trim() ? undefined : "Say why: its owner has to know what to mend.";
   return (
     <section aria-labelledby="decision">
+      <UnsavedGuard dirty={reason.trim() !== "" && !decide.isPending && !decide.isSuccess} />
       <Title order={2} size="h4" id="decision" mb="xs">
         Your decision
       </Title>

@@ -8,6 +8,7 @@ import { Loaded } from "@/components/Loaded";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { call } from "@/lib/api";
 import { keys } from "@/lib/keys";
+import { unsaved } from "@/lib/unsaved";
 import { Hint } from "./MePage";
 import { SessionList } from "./SessionList";
 
@@ -27,9 +28,12 @@ export function Sessions() {
     void queries.invalidateQueries({ queryKey: keys.all("sessions") });
   };
   const everywhere = async () => {
+    // It was asked whether to: nobody asks for what is typed on this page.
+    const keep = unsaved.drop();
     try {
       await session.signOut(true);
     } catch (refused) {
+      keep();
       setError(refused);
       setAsking(false);
     }
