@@ -88,6 +88,8 @@ export const roles: Roles = {
     { kind: "change_set", about: "", scoped: true, read: "viewer", create: "editor", update: "editor", delete: "editor" },
     { kind: "mode_override", about: "", scoped: true, read: "viewer", create: null, update: "operator", delete: "operator" },
     { kind: "user", about: "", scoped: false, read: "admin", create: "admin", update: "admin", delete: "admin" },
+    { kind: "session", about: "", scoped: false, read: "admin", create: null, update: null, delete: "admin" },
+    { kind: "setting", about: "", scoped: false, read: "admin", create: null, update: "admin", delete: null },
   ],
 };
 

@@ -1,10 +1,9 @@
-import { createSetupLink, deleteUser, getUser, type Link, patchUser, type User } from "@guard-proxy/client";
-import { Alert, Button, Group, Modal, Stack, Text, TextInput, Title } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { createSetupLink, deleteUser, type Link, patchUser, type User } from "@guard-proxy/client";
+import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { meQuery, useMe } from "@/auth/use-me";
+import { useMe } from "@/auth/use-me";
 import { ActionButton } from "@/components/ActionButton";
 import { ConfirmModal } from "@/components/ConfirmModal";
 import { Facts } from "@/components/Facts";
@@ -12,24 +11,20 @@ import { Loaded } from "@/components/Loaded";
 import { PageHeader } from "@/components/PageHeader";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
-import { UnsavedGuard } from "@/components/UnsavedGuard";
-import { asProblem, call } from "@/lib/api";
-import { same } from "@/lib/conflict";
+import { call } from "@/lib/api";
 import { keys } from "@/lib/keys";
-import { errorsAt, fromBindings, scopeFault, toBindings } from "./bindings";
+import { EditUser } from "./EditUser";
 import { Once, setupLink } from "./Once";
-import { RolesEditor } from "./RolesEditor";
+import { SsoLink } from "./SsoLink";
 import { UserSessions } from "./UserSessions";
 import { UserState } from "./UsersPage";
+import { isLocal, SOURCES, sourceOf, userQuery } from "./user";
 
 const route = getRouteApi("/_app/users/$user");
 
 export function UserPage() {
   const id = route.useParams().user;
-  const query = useQuery({
-    queryKey: keys.one("users", id),
-    queryFn: ({ signal }) => call(getUser({ path: { user: id }, signal })),
-  });
+  const query = useQuery(userQuery(id));
   return (
     <>
       <PageHeader title={query.data?.email ?? "User"} parents={[{ label: "Users", to: "/users" }]} />
@@ -44,14 +39,14 @@ function One({ user }: { user: User }) {
       <Facts
         facts={[
           ["State", <UserState key="state" user={user} />],
-          ["Authenticator", user.totp ? "yes: a code is asked for beside the password" : "no"],
+          ["Comes by", SOURCES[sourceOf(user)]],
+          ["Authenticator", isLocal(user) && (user.totp ? "yes: a code is asked for beside the password" : "no")],
           ["Since", <RelativeTime key="since" at={user.created_at} />],
           ["Changed", <RelativeTime key="changed" at={user.updated_at} />],
         ]}
       />
       <Actions user={user} />
-      {/* Saved by somebody else meanwhile: what is being edited here stays as it is. */}
-      <Edit key={user.id} user={user} />
+      <EditUser key={user.id} user={user} />
       <UserSessions user={user} />
     </Stack>
   );
@@ -74,6 +69,8 @@ function Actions({ user }: { user: User }) {
     try {
       await work();
       await queries.invalidateQueries({ queryKey: keys.all("users") });
+      // Who is kept out is signed in nowhere.
+      void queries.invalidateQueries({ queryKey: keys.all("sessions") });
     } catch (refused) {
       setError(refused);
     }
@@ -98,16 +95,21 @@ function Actions({ user }: { user: User }) {
             Disable
           </ActionButton>
         )}
-        <ActionButton variant="default" onClick={() => setAsking("link")} disabledReason={may}>
-          New setup link
-        </ActionButton>
-        <ActionButton
-          variant="default"
-          onClick={() => setAsking("lost")}
-          disabledReason={may ?? (user.totp ? undefined : "They have no authenticator.")}
-        >
-          Authenticator lost
-        </ActionButton>
+        {isLocal(user) && (
+          <>
+            <ActionButton variant="default" onClick={() => setAsking("link")} disabledReason={may}>
+              New setup link
+            </ActionButton>
+            <ActionButton
+              variant="default"
+              onClick={() => setAsking("lost")}
+              disabledReason={may ?? (user.totp ? undefined : "They have no authenticator.")}
+            >
+              Authenticator lost
+            </ActionButton>
+          </>
+        )}
+        <SsoLink user={user} />
         <ActionButton
           variant="subtle"
           color="red"
@@ -187,70 +189,5 @@ function LinkModal({ link, email, onClose }: { link: Link; email: string; onClos
         </Group>
       </Stack>
     </Modal>
-  );
-}
-
-function Edit({ user }: { user: User }) {
-  const queries = useQueryClient();
-  const { me, can } = useMe();
-  const [title, setTitle] = useState(user.title);
-  const [roles, setRoles] = useState(() => toBindings(user.roles));
-  const [tried, setTried] = useState(false);
-  const own = me?.user?.id === user.id;
-  // As the form itself would write what is there: an answer may name empty limits.
-  const dirty = title !== user.title || !same(fromBindings(roles), fromBindings(toBindings(user.roles)));
-
-  const save = useMutation({
-    mutationFn: () => call(patchUser({ path: { user: user.id }, body: { title: title.trim(), roles: fromBindings(roles) } })),
-    onSuccess: (saved) => {
-      queries.setQueryData(keys.one("users", user.id), saved);
-      setTitle(saved.title);
-      setRoles(toBindings(saved.roles));
-      setTried(false);
-      void queries.invalidateQueries({ queryKey: ["users", "list"] });
-      if (own) void queries.invalidateQueries({ queryKey: meQuery.queryKey });
-      notifications.show({ message: "Saved: it holds from their next request on" });
-    },
-  });
-  const errors = save.error ? asProblem(save.error).errors : [];
-
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        setTried(true);
-        if (!roles.some(({ scope }) => scopeFault(scope))) save.mutate();
-      }}
-    >
-      <UnsavedGuard dirty={dirty && !save.isPending} />
-      <Stack>
-        <Title order={2} size="h4">
-          What they may do
-        </Title>
-        {own && (
-          <Alert color="yellow" variant="light">
-            These are your own roles: whoever takes their own away cannot give them back.
-          </Alert>
-        )}
-        <ProblemAlert error={save.error} withErrors={errors.some(({ pointer }) => pointer === "")} />
-        <TextInput
-          label="Name"
-          value={title}
-          onChange={(event) => setTitle(event.currentTarget.value)}
-          error={errorsAt(errors, "/title")}
-          autoComplete="off"
-        />
-        <RolesEditor value={roles} onChange={setRoles} errors={errors} tried={tried} />
-        <Group>
-          <ActionButton
-            type="submit"
-            loading={save.isPending}
-            disabledReason={can("update", "user").disabledReason ?? (dirty ? undefined : "Nothing was changed.")}
-          >
-            Save
-          </ActionButton>
-        </Group>
-      </Stack>
-    </form>
   );
 }

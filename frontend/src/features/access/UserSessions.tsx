@@ -1,4 +1,4 @@
-import { endUserSession, endUserSessions, listUserSessions, type User } from "@guard-proxy/client";
+import { endUserSession, endUserSessions, isProblem, listUserSessions, type User } from "@guard-proxy/client";
 import { Text, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -19,8 +19,14 @@ export function UserSessions({ user: { id, email } }: { user: User }) {
   const query = useQuery({ queryKey: keys.one("sessions", id), queryFn: ({ signal }) => call(listUserSessions({ path, signal })) });
   const [asking, setAsking] = useState(false);
   const end = useMutation({
-    mutationFn: (session: string | undefined) =>
-      session === undefined ? call(endUserSessions({ path })) : call(endUserSession({ path: { user: id, session } })),
+    mutationFn: async (session: string | undefined) => {
+      try {
+        await (session === undefined ? call(endUserSessions({ path })) : call(endUserSession({ path: { user: id, session } })));
+      } catch (refused) {
+        // Over already, which is what was wanted.
+        if (!isProblem(refused, "not_found")) throw refused;
+      }
+    },
     onSettled: () => {
       setAsking(false);
       void queries.invalidateQueries({ queryKey: keys.all("sessions") });
@@ -42,6 +48,7 @@ export function UserSessions({ user: { id, email } }: { user: User }) {
               <SessionList
                 sessions={items}
                 onEnd={(session) => end.mutate(session)}
+                ending={end.isPending ? end.variables : undefined}
                 denied={({ current }) => may ?? (current ? "It is yours: sign out instead." : undefined)}
               />
               <ActionButton variant="default" mt="xs" onClick={() => setAsking(true)} disabledReason={may}>
@@ -64,7 +71,7 @@ export function UserSessions({ user: { id, email } }: { user: User }) {
         confirm="Sign out everywhere"
         dangerous
       >
-        All of their sessions end, at once. They may sign in again: to keep them out, disable the account, or give them a setup link.
+        All of their sessions end, at once. They may sign in again: to keep them out, disable the account.
       </ConfirmModal>
     </section>
   );

@@ -15,6 +15,7 @@ import { keys } from "@/lib/keys";
 import { usePages } from "@/lib/use-pages";
 import { bindingWords } from "./bindings";
 import { InviteModal } from "./InviteModal";
+import { isLocal, SOURCES, sourceOf } from "./user";
 
 const route = getRouteApi("/_app/users/");
 
@@ -32,7 +33,8 @@ const columns: Column<User>[] = [
     ),
   },
   { id: "state", header: "State", width: 200, cell: (user) => <UserState user={user} /> },
-  { id: "totp", header: "Authenticator", width: 120, hideBelow: "md", cell: (user) => (user.totp ? "yes" : "no") },
+  { id: "source", header: "Comes by", width: 130, hideBelow: "md", cell: (user) => SOURCES[sourceOf(user)] },
+  { id: "totp", header: "Authenticator", width: 120, hideBelow: "md", cell: (user) => isLocal(user) && (user.totp ? "yes" : "no") },
   { id: "created", header: "Since", width: 130, hideBelow: "sm", cell: (user) => <RelativeTime at={user.created_at} /> },
 ];
 

@@ -9,6 +9,7 @@ import { Loaded } from "@/components/Loaded";
 import { PageHeader } from "@/components/PageHeader";
 import { RelativeTime } from "@/components/RelativeTime";
 import { bindingWords } from "@/features/access/bindings";
+import { isLocal, SOURCES, sourceOf } from "@/features/access/user";
 import { Authenticator } from "./Authenticator";
 import { Password } from "./Password";
 import { Sessions } from "./Sessions";
@@ -32,6 +33,7 @@ function Account({ me }: { me: Me }) {
           facts={[
             ["E-mail address", user?.email ?? me.label],
             ["Name", user?.title],
+            ["You come by", user && SOURCES[sourceOf(user)]],
             ["Since", user && <RelativeTime key="since" at={user.created_at} />],
             [
               "Roles",
@@ -43,18 +45,25 @@ function Account({ me }: { me: Me }) {
             ],
           ]}
         />
+        {user && !isLocal(user) && (
+          <Hint>Your password, and what is asked for beside it, are with the provider; your roles are those of your groups.</Hint>
+        )}
         <LinkButton to="/users/roles" variant="default" size="xs" style={{ alignSelf: "flex-start" }}>
           What roles may do
         </LinkButton>
       </Part>
       {user ? (
         <>
-          <Part title="Password">
-            <Password email={user.email} />
-          </Part>
-          <Part title="Authenticator">
-            <Authenticator on={user.totp} />
-          </Part>
+          {isLocal(user) && (
+            <>
+              <Part title="Password">
+                <Password email={user.email} />
+              </Part>
+              <Part title="Authenticator">
+                <Authenticator on={user.totp} />
+              </Part>
+            </>
+          )}
           <Part title="Sessions">
             <Sessions />
           </Part>

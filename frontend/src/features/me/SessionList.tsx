@@ -7,22 +7,26 @@ import { browserWords } from "./browser";
 type Props = {
   sessions: Session[];
   onEnd: (id: string) => void;
+  /** Which one is being ended. */
+  ending?: string | undefined;
   /** Why this one cannot be ended here. */
   denied: (session: Session) => string | undefined;
 };
 
 /** Where somebody is signed in. */
-export function SessionList({ sessions, onEnd, denied }: Props) {
+export function SessionList({ sessions, onEnd, ending, denied }: Props) {
   return (
     <Stack gap="xs" component="ul" p={0} m={0} style={{ listStyle: "none" }}>
       {sessions.map((one) => (
-        <One key={one.id} one={one} onEnd={() => onEnd(one.id)} denied={denied(one)} />
+        <One key={one.id} one={one} onEnd={() => onEnd(one.id)} busy={one.id === ending} denied={denied(one)} />
       ))}
     </Stack>
   );
 }
 
-function One({ one, onEnd, denied }: { one: Session; onEnd: () => void; denied: string | undefined }) {
+type OneProps = { one: Session; onEnd: () => void; busy: boolean; denied: string | undefined };
+
+function One({ one, onEnd, busy, denied }: OneProps) {
   return (
     <Paper withBorder p="xs" component="li">
       <Group justify="space-between" gap="xs">
@@ -46,6 +50,7 @@ function One({ one, onEnd, denied }: { one: Session; onEnd: () => void; denied: 
           size="xs"
           variant="default"
           onClick={onEnd}
+          loading={busy}
           disabledReason={denied}
           aria-label={`End the session of ${browserWords(one.user_agent)}, used ${one.used_at}`}
         >
