@@ -17,7 +17,7 @@ import { download } from "@/lib/download";
 import { keys } from "@/lib/keys";
 import { usePages } from "@/lib/use-pages";
 import { VerifyModal } from "./VerifyModal";
-import { ACTIONS, AUDIT_KINDS, flood, isOthers } from "./words";
+import { ACTIONS, AUDIT_KINDS, flood, isBad, isOthers } from "./words";
 
 const route = getRouteApi("/_app/audit/");
 
@@ -42,10 +42,9 @@ function Who({ row }: { row: AuditRecord }) {
 
 function Did({ row }: { row: AuditRecord }) {
   const sum = flood(row);
-  const bad = row.action === "denied" || row.action.endsWith(".refused") || row.action === "sign_in_failed" || row.action === "take_back";
   return (
     <Group gap={6} wrap="wrap">
-      <Badge variant="light" color={bad ? "red" : row.action === "delete" ? "orange" : "blue"} tt="none" miw="max-content">
+      <Badge variant="light" color={isBad(row.action) ? "red" : row.action === "delete" ? "orange" : "blue"} tt="none" miw="max-content">
         {row.action}
       </Badge>
       {sum && (

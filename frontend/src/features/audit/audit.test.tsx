@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { http } from "msw";
@@ -5,7 +7,7 @@ import { expect, test } from "vitest";
 import { draw } from "@/test/render";
 import { answer, server } from "@/test/server";
 import { place, VerifyModal } from "./VerifyModal";
-import { flood } from "./words";
+import { ACTIONS, flood, isBad } from "./words";
 
 const hash = "a".repeat(64);
 
@@ -13,6 +15,25 @@ test("a flood's sum is told from what is one row", () => {
   expect(flood({ after: { more: 41, from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:00:59Z" } })).toMatchObject({ more: 41 });
   expect(flood({ after: { mode: "block" } })).toBeUndefined();
   expect(flood({ after: null })).toBeUndefined();
+});
+
+test("what the server logs by a name of its own can be chosen in the filter", () => {
+  const source = join(process.cwd(), "../src");
+  const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter(
+    (name) => name.endsWith(".rs") && !/\btests\b/.test(name),
+  );
+  const logged = files.flatMap((name) => {
+    const text = readFileSync(join(source, name), "utf8");
+    return [...text.matchAll(/(?:\b(?:note|note_sso|caller, event)\(|\bAuditEvent \{\s*action:)\s*"([a-z_.]+)"/g)].map(
+      ([, action]) => action ?? "",
+    );
+  });
+  expect(logged).toContain("session_reused");
+  expect(logged.filter((action) => !ACTIONS.includes(action))).toEqual([]);
+});
+
+test("a stolen cookie and refused sign-ins stand out", () => {
+  expect(ACTIONS.filter(isBad)).toEqual(["take_back", "deployment.refused", "denied", "sign_in_failed", "session_reused", "sso_failed"]);
 });
 
 test("a place is an id and a hash", () => {

@@ -14,11 +14,29 @@ export const ACTIONS = [
   "take_back",
   "deployment.live",
   "deployment.refused",
+  "mode_override.set",
+  "mode_override.ended",
   "denied",
   "read",
   "signed_in",
   "signed_out",
   "sign_in_failed",
+  "session_ended",
+  "sessions_ended",
+  "session_reused",
+  "user_created",
+  "user_changed",
+  "user_deleted",
+  "setup_link",
+  "set_up",
+  "password_changed",
+  "totp_confirmed",
+  "totp_disabled",
+  "sso_linked",
+  "sso_roles_changed",
+  "sso_failed",
+  "reseal",
+  "resealed",
 ];
 export const AUDIT_KINDS = [
   "policy",
@@ -29,10 +47,17 @@ export const AUDIT_KINDS = [
   "deployment",
   "user",
   "token",
-  "session",
+  "sealing_key",
   "request",
   "rendered_files",
 ];
+
+const BAD = new Set(["denied", "sign_in_failed", "sso_failed", "session_reused", "take_back"]);
+
+/** Somebody was refused, or something went wrong: `session_reused` is a cookie that was stolen. */
+export function isBad(action: string): boolean {
+  return BAD.has(action) || action.endsWith(".refused");
+}
 
 /** Of a row that sums up a flood: how many there were beside the first, and within which time. */
 export function flood({ after }: Pick<AuditRecord, "after">): { more: number; from: string; to: string } | undefined {
@@ -46,7 +71,7 @@ export function isOthers({ author }: Pick<AuditRecord, "author">): boolean {
   return author === "others";
 }
 
-const PAGES: Record<string, string> = { policy: "/policies", vhost: "/vhosts", ip_list: "/ip-lists", user: "/users" };
+const PAGES: Record<string, string> = { policy: "/policies", vhost: "/vhosts", ip_list: "/ip-lists" };
 
 /** Where what a row is about can be seen, if anywhere. */
 export function pageOf({ kind, name, object_id, revision }: AuditRecord): string | undefined {
