@@ -14,10 +14,10 @@ const down: ServerStatus = {
   state: "down",
   in_state_s: 180,
   check: { said: "Layer7 wrong status: Sick", code: 503, took_ms: 2 },
-  sessions: 0,
-  requests: 4,
-  connect_errors: 0,
-  response_errors: 0,
+  sessions: 3,
+  requests: 4012,
+  connect_errors: 7,
+  response_errors: 5,
 };
 const checked = {
   ...vhost,
@@ -28,13 +28,15 @@ const checked = {
   },
 };
 
-test("each server has its state, since when, and what its last check said", async () => {
+test("each server has its state, since when, and what its last check said, with its requests", async () => {
   server.use(http.get(PATH, () => answer({ items: [down], total: 1 })));
   await draw(<UpstreamTab vhost={checked} />);
-  const row = (await screen.findByText("Layer7 wrong status: Sick, 503")).closest("tr") as HTMLElement;
+  const row = (await screen.findByText("Layer7 wrong status: Sick, 503, 2 ms")).closest("tr") as HTMLElement;
   expect(within(row).getByText("192.0.2.10:8080")).toBeInTheDocument();
   expect(within(row).getByText("down")).toBeInTheDocument();
   expect(within(row).getByText("3 minutes ago")).toBeInTheDocument();
+  const counts = within(row).getAllByRole("cell").slice(-4);
+  expect(counts.map((cell) => cell.textContent)).toEqual(["4,012", "3", "7", "5"]);
   // HAProxy does not have it yet.
   expect(screen.getByRole("row", { name: /^b .* not live yet$/ })).toBeInTheDocument();
 });

@@ -6,6 +6,7 @@ import { Part } from "@/components/Part";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
 import { StatusBadge } from "@/components/StatusBadge";
+import { words } from "@/features/traffic/TrafficTable";
 import { serversQuery } from "../queries";
 import { BALANCES, labelWords, timeWords } from "../words";
 
@@ -17,7 +18,7 @@ export function UpstreamTab({ vhost: { name, upstream } }: { vhost: VhostReprese
     <Stack gap="lg">
       <Part title="Servers" about={health_check ? "As HAProxy sees them now." : "None is checked: all count as up, whatever they answer."}>
         {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
-        <Table.ScrollContainer minWidth={640}>
+        <Table.ScrollContainer minWidth={960}>
           <Table aria-label="Servers">
             <Table.Thead>
               <Table.Tr>
@@ -28,6 +29,10 @@ export function UpstreamTab({ vhost: { name, upstream } }: { vhost: VhostReprese
                 <Table.Th>Role</Table.Th>
                 <Table.Th>State</Table.Th>
                 <Table.Th>Last check</Table.Th>
+                <Table.Th ta="right">Requests</Table.Th>
+                <Table.Th ta="right">At work on</Table.Th>
+                <Table.Th ta="right">No connection</Table.Th>
+                <Table.Th ta="right">Broken answers</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -52,7 +57,10 @@ export function UpstreamTab({ vhost: { name, upstream } }: { vhost: VhostReprese
             </Table.Tbody>
           </Table>
         </Table.ScrollContainer>
-        <Text size="sm">{labelWords(upstream.balance, BALANCES)}. Backups are used when no other server is up.</Text>
+        <Text size="sm">
+          {labelWords(upstream.balance, BALANCES)}. Backups are used when no other server is up. Requests are counted since HAProxy's worker
+          began.
+        </Text>
       </Part>
       <Part title="Health check">
         {health_check ? (
@@ -82,16 +90,25 @@ export function UpstreamTab({ vhost: { name, upstream } }: { vhost: VhostReprese
   );
 }
 
+const COUNTS = ["requests", "sessions", "connect_errors", "response_errors"] as const;
+
 /** What HAProxy sees of a server; nothing of one that is not live yet. */
 function Live({ server, at }: { server: ServerStatus | undefined; at: number }) {
-  if (!server) return <Table.Td colSpan={2}>not live yet</Table.Td>;
+  if (!server) return <Table.Td colSpan={2 + COUNTS.length}>not live yet</Table.Td>;
   const { state, in_state_s, check } = server;
   return (
     <>
       <Table.Td>
         <StatusBadge state={state} /> <RelativeTime at={new Date(at - in_state_s * 1000).toISOString()} />
       </Table.Td>
-      <Table.Td style={{ overflowWrap: "anywhere" }}>{check && [check.said, check.code].filter(Boolean).join(", ")}</Table.Td>
+      <Table.Td style={{ overflowWrap: "anywhere" }}>
+        {check && [check.said, check.code, timeWords(check.took_ms)].filter(Boolean).join(", ")}
+      </Table.Td>
+      {COUNTS.map((count) => (
+        <Table.Td key={count} ta="right">
+          {words(server[count])}
+        </Table.Td>
+      ))}
     </>
   );
 }
