@@ -1,21 +1,24 @@
 import type { Status } from "@guard-proxy/client";
-import { Badge, Group, Paper, Stack, Text } from "@mantine/core";
+import { Badge, Button, Group, Paper, Stack, Text } from "@mantine/core";
 import { IconCircleCheck } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { Part } from "@/components/Part";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { RelativeTime } from "@/components/RelativeTime";
 import { TextLink } from "@/components/TextLink";
-import { attention, type Item } from "./attention";
+import { attention, few, type Item } from "./attention";
 import { POLICIES_LOOKED_AT, policiesQuery, refusedQuery, reviewsQuery, waitingQuery } from "./queries";
 
-const SHOWN = 12;
+/** Of each kind. */
+const SHOWN = 4;
 const TONES = { red: "mend", yellow: "decide", blue: "know" } as const;
 
 /** What somebody should look at, each with where to go. */
 export function Attention({ status }: { status: Status }) {
   const { can } = useMe();
+  const [all, setAll] = useState(false);
   const refused = useQuery({ ...refusedQuery, enabled: can("read", "change_set").allowed });
   const waiting = useQuery({ ...waitingQuery, enabled: can("read", "change_set").allowed });
   const reviews = useQuery({ ...reviewsQuery, enabled: can("read", "approval").allowed });
@@ -29,6 +32,7 @@ export function Attention({ status }: { status: Status }) {
     policies: policies.data?.items ?? [],
     now: Date.now(),
   });
+  const shown = all ? items : few(items, SHOWN);
   const looking = [refused, waiting, reviews, policies].some((one) => one.isLoading);
   const more = (policies.data?.total ?? 0) > POLICIES_LOOKED_AT;
   return (
@@ -44,11 +48,15 @@ export function Attention({ status }: { status: Status }) {
         </Group>
       )}
       <Stack gap="xs" component="ul" style={{ listStyle: "none", padding: 0, margin: 0 }}>
-        {items.slice(0, SHOWN).map((item) => (
+        {shown.map((item) => (
           <Shown key={item.id} item={item} />
         ))}
       </Stack>
-      {items.length > SHOWN && <Text size="sm">and {items.length - SHOWN} more</Text>}
+      {shown.length < items.length && (
+        <Button variant="subtle" size="compact-sm" w="fit-content" onClick={() => setAll(true)}>
+          Show all {items.length}
+        </Button>
+      )}
     </Part>
   );
 }

@@ -1,7 +1,7 @@
 import type { PolicyRepresentation } from "@guard-proxy/client";
 import { expect, test } from "vitest";
 import { changeSet, status } from "@/test/server";
-import { attention } from "./attention";
+import { attention, few } from "./attention";
 
 const now = Date.parse("2026-01-10T00:00:00Z");
 const none = { status, refused: [], reviews: [], waiting: [], policies: [], now };
@@ -33,4 +33,15 @@ test("what is unproven or refused comes before what waits", () => {
     "Approved, to be applied: why",
   ]);
   expect(found[0]).toMatchObject({ to: "/vhosts/shop", search: { tab: "proof" } });
+});
+
+test("many of one kind do not hide what else there is", () => {
+  const items = attention({
+    ...none,
+    status: { ...status, unproven: Array.from({ length: 40 }, (_, at) => `site-${at}`) },
+    refused: [{ ...changeSet, id: "r", state: "refused" }],
+    reviews: [{ ...changeSet, id: "w", state: "awaiting_approval" }],
+  });
+  expect(items).toHaveLength(42);
+  expect(few(items, 2).map(({ id }) => id)).toEqual(["unproven site-0", "unproven site-1", "r", "w"]);
 });

@@ -6,6 +6,7 @@ const DAY_MS = 86_400_000;
 
 export type Item = {
   id: string;
+  kind: "unproven" | "refused" | "review" | "exclusion" | "waiting";
   tone: "red" | "yellow" | "blue";
   title: string;
   about: string;
@@ -30,26 +31,60 @@ export function attention({ status, refused, reviews, waiting, policies, now }: 
   return [
     ...status.unproven.map((name): Item => {
       const about = "The last probe saw something else than what is configured.";
-      return { id: `unproven ${name}`, tone: "red", title: `${name} is unproven`, about, to: `/vhosts/${name}`, search: { tab: "proof" } };
+      return {
+        kind: "unproven",
+        id: `unproven ${name}`,
+        tone: "red",
+        title: `${name} is unproven`,
+        about,
+        to: `/vhosts/${name}`,
+        search: { tab: "proof" },
+      };
     }),
     ...refused.map((set): Item => {
       const about = set.refusal?.said || "An engine refused it. What you wrote is kept: mend it and commit it again.";
-      return { id: set.id, tone: "red", title: `Refused: ${named(set)}`, about, to: `/changes/${set.id}`, at: set.updated_at };
+      return {
+        kind: "refused",
+        id: set.id,
+        tone: "red",
+        title: `Refused: ${named(set)}`,
+        about,
+        to: `/changes/${set.id}`,
+        at: set.updated_at,
+      };
     }),
     ...reviews.map((set): Item => {
       const vhosts = set.approval?.vhosts.join(", ");
       const about = `By ${set.author}${vhosts ? `, about ${vhosts}` : ""}. You may approve it.`;
       const at = set.approval?.requested_at ?? set.updated_at;
-      return { id: set.id, tone: "yellow", title: `Awaits your approval: ${named(set)}`, about, to: `/changes/${set.id}`, at };
+      return {
+        kind: "review",
+        id: set.id,
+        tone: "yellow",
+        title: `Awaits your approval: ${named(set)}`,
+        about,
+        to: `/changes/${set.id}`,
+        at,
+      };
     }),
     ...policies.flatMap((policy) => ending(policy, now)),
     ...waiting.map((set): Item => {
       const approved = set.state === "approved";
       const title = `${approved ? "Approved, to be applied" : "Yours, awaits approval"}: ${named(set)}`;
       const about = approved ? "Somebody said yes: apply it." : "It is not in force until somebody else approves it.";
-      return { id: set.id, tone: "blue", title, about, to: `/changes/${set.id}`, at: set.updated_at };
+      return { kind: "waiting", id: set.id, tone: "blue", title, about, to: `/changes/${set.id}`, at: set.updated_at };
     }),
   ];
+}
+
+/** A few of each kind, in the same order: many of one do not hide what else there is. */
+export function few(items: Item[], most: number): Item[] {
+  const seen = new Map<Item["kind"], number>();
+  return items.filter(({ kind }) => {
+    const before = seen.get(kind) ?? 0;
+    seen.set(kind, before + 1);
+    return before < most;
+  });
 }
 
 function ending(policy: PolicyRepresentation, now: number): Item[] {
@@ -60,6 +95,8 @@ function ending(policy: PolicyRepresentation, now: number): Item[] {
     const over = left <= 0;
     const about = `${reason}${owner && ` (${owner})`}. ${over ? "Its rule counts again." : "After that its rule counts again."}`;
     const title = `Exclusion ${id} of ${policy.name} ${over ? "has ended" : "ends soon"}`;
-    return [{ id: `${policy.name} ${id}`, tone: "yellow", title, about, to: `/policies/${policy.name}`, at: expires_at }];
+    return [
+      { kind: "exclusion", id: `${policy.name} ${id}`, tone: "yellow", title, about, to: `/policies/${policy.name}`, at: expires_at },
+    ];
   });
 }
