@@ -16,6 +16,7 @@ export type Resource =
   | "users"
   | "tokens"
   | "sessions"
+  | "sealing-keys"
   | "roles"
   | "me";
 

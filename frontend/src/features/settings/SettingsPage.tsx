@@ -10,6 +10,7 @@ import { LinkButton } from "@/components/LinkButton";
 import { PageHeader } from "@/components/PageHeader";
 import { ProblemAlert } from "@/components/ProblemAlert";
 import { useStatus } from "@/live/use-live";
+import { SealingKeys } from "./SealingKeys";
 
 /** What runs here. Settings themselves are a file on the server, so that nobody changes by the panel where the panel listens. */
 export function SettingsPage() {
@@ -24,6 +25,7 @@ export function SettingsPage() {
         <Server />
         <Where />
         <Metrics />
+        <Keys />
       </SimpleGrid>
     </>
   );
@@ -173,4 +175,10 @@ function Metrics() {
       </Stack>
     </Part>
   );
+}
+
+function Keys() {
+  const { can } = useMe();
+  const may = can("read", "setting");
+  return <Part title="Keys that seal secrets">{may.allowed ? <SealingKeys /> : <Text size="sm">{may.disabledReason}</Text>}</Part>;
 }
