@@ -1,4 +1,5 @@
-import { createGuardProxy, createUser, listUsers, signIn, unwrap } from "@guard-proxy/client";
+import { createGuardProxy, createUser, endUserSessions, listUsers, signIn, unwrap } from "@guard-proxy/client";
+import { applyPlan } from "./harness/flow.ts";
 import { expect, test } from "./harness/test.ts";
 
 test("an invitation's link leads to a password, and that to the panel", async ({ page, api, axe }) => {
@@ -72,6 +73,29 @@ test("an administrator ends a session of somebody: they are asked to sign in, at
   await elsewhere.getByRole("link", { name: "Vhosts" }).first().click();
   await expect(elsewhere.getByRole("heading", { name: "Sign in" })).toBeVisible();
   await elsewhere.close();
+});
+
+test("what is typed outlives the session: who signs in again goes on with it", async ({ page, guard, api, axe }) => {
+  const mine = await guard.person("editor");
+  await page.request.post(`${guard.url}/api/v1/auth/sign-in`, { data: mine });
+  await page.goto("/ip-lists/new");
+  await page.getByRole("textbox", { name: "Name" }).fill("typed-before");
+  await page.getByRole("textbox", { name: "Title" }).fill("Typed before the session ended");
+  const [user] = (await unwrap(listUsers({ client: api, query: { q: mine.email } }))).items;
+  await unwrap(endUserSessions({ client: api, path: { user: user?.id ?? "" } }));
+  await page.getByRole("button", { name: "Create" }).click();
+  const over = page.getByRole("dialog", { name: "You are signed out" });
+  await expect(over).toBeVisible();
+  await page.keyboard.press("Escape");
+  await axe(page);
+  await expect(over.getByLabel("E-mail address")).toHaveValue(mine.email);
+  await over.getByRole("textbox", { name: "Password" }).fill(mine.password);
+  await over.getByRole("button", { name: "Sign in" }).click();
+  await expect(over).toBeHidden();
+  await expect(page.getByRole("textbox", { name: "Title" })).toHaveValue("Typed before the session ended");
+  await page.getByRole("button", { name: "Create" }).click();
+  await applyPlan(page);
+  await expect(page.getByRole("heading", { level: 1, name: "typed-before" })).toBeVisible();
 });
 
 test("who is signed in sees what is live", async ({ page, signedIn, axe }) => {
