@@ -1,15 +1,22 @@
+import type { Sample } from "./harness/sample.ts";
+
 /**
  * Every page of the panel, by one line: it is looked at by axe, and pictured by `npm run screenshots`.
- * `sample.ts` makes what they show.
+ * `sample.ts` makes what they show; that none is missing is tested in `src/router.test.ts`.
  */
 export interface PanelPage {
   /** The picture's name. */
   name: string;
-  path: string;
+  /** By an id, where it is known when the sample is made. */
+  path: string | ((made: Sample) => string);
   /** Its heading, which is there when the page is drawn. */
   title: string | RegExp;
   /** Shown to who is not signed in. */
   outside?: true;
+}
+
+export function pathOf({ path }: PanelPage, made: Sample): string {
+  return typeof path === "string" ? path : path(made);
 }
 
 export const PAGES: PanelPage[] = [
@@ -47,14 +54,17 @@ export const PAGES: PanelPage[] = [
   { name: "changes", path: "/changes", title: "Changes" },
   { name: "changes-of-one", path: "/changes?object=vhosts/store", title: "History of vhosts/store" },
   { name: "change-sets", path: "/changes/mine", title: "My change sets" },
+  { name: "change-set", path: ({ changeSet }) => `/changes/${changeSet}`, title: "The first site wants two people" },
   { name: "to-approve", path: "/changes/review", title: "To approve" },
   { name: "revision", path: "/changes/revisions/10", title: "Revision 10" },
   { name: "compare", path: "/changes/compare?from=9&to=11", title: "From revision 9 to 11" },
   { name: "rollback", path: "/changes/revisions/10/rollback", title: "Back to revision 10" },
   { name: "deployments", path: "/changes/deployments", title: "Deployments" },
+  { name: "deployment", path: ({ deployment }) => `/changes/deployments/${deployment}`, title: /^Deployment of revision \d+$/ },
   { name: "audit", path: "/audit", title: "Audit" },
   { name: "audit-row", path: "/audit/3", title: "Audit row 3" },
   { name: "users", path: "/users", title: "Users" },
+  { name: "user", path: ({ user }) => `/users/${user}`, title: "grace@example.com" },
   { name: "roles", path: "/users/roles", title: "What roles may do" },
   { name: "tokens", path: "/tokens", title: "Tokens" },
   { name: "me", path: "/me", title: "My account" },

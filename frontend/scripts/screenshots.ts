@@ -8,7 +8,7 @@ import { createGuardProxy } from "@guard-proxy/client";
 import { chromium } from "@playwright/test";
 import { makeSample } from "../e2e/harness/sample.ts";
 import { site } from "../e2e/harness/site.ts";
-import { PAGES } from "../e2e/pages.ts";
+import { PAGES, pathOf } from "../e2e/pages.ts";
 import { CHROMIUM, startServer } from "../test/server.ts";
 
 const { values, positionals } = parseArgs({
@@ -25,7 +25,7 @@ await mkdir(values.out, { recursive: true });
 const server = await startServer();
 const browser = await chromium.launch({ executablePath: CHROMIUM });
 try {
-  await makeSample(createGuardProxy({ baseUrl: server.apiUrl, token: server.token }));
+  const sample = await makeSample(createGuardProxy({ baseUrl: server.apiUrl, token: server.token }));
   for (let at = 0; at < 120; at += 1) {
     const path = at % 8 === 7 ? "/?q=1%27%20OR%20%271%27=%271" : "/";
     await site(server.httpUrl, at % 3 ? "shop.localhost" : "blog.localhost", path);
@@ -44,10 +44,11 @@ try {
   // Pages for who is not signed in come first.
   for (const outside of [true, false]) {
     if (!outside) await context.request.post("/api/v1/auth/sign-in", { data: person });
-    for (const { name, path, title } of pages.filter((one) => Boolean(one.outside) === outside)) {
+    for (const panel of pages.filter((one) => Boolean(one.outside) === outside)) {
+      const { name, title } = panel;
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
-        await page.goto(path);
+        await page.goto(pathOf(panel, sample));
         await page.getByRole("heading", { level: 1, name: title }).waitFor();
         await page.locator("[aria-busy=true], .mantine-Skeleton-root").first().waitFor({ state: "detached" });
         await page.evaluate(() => document.fonts.ready);

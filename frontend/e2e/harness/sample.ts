@@ -1,4 +1,13 @@
-import { type Client, createChangeSet, type OperationBody, putVhost, unwrap, waitLive } from "@guard-proxy/client";
+import {
+  type Client,
+  createChangeSet,
+  createUser,
+  listDeployments,
+  type OperationBody,
+  putVhost,
+  unwrap,
+  waitLive,
+} from "@guard-proxy/client";
 
 const put = (path: string, value: object): OperationBody => ({
   method: "PUT",
@@ -8,8 +17,15 @@ const put = (path: string, value: object): OperationBody => ({
 });
 const TEAMS = ["web", "payments", "search", "content"];
 
+/** What the sample has that is known by an id alone. */
+export interface Sample {
+  user: string;
+  changeSet: string;
+  deployment: string;
+}
+
 /** Enough of everything for the pages to show what they can: one revision, live when this is done. */
-export async function makeSample(client: Client): Promise<void> {
+export async function makeSample(client: Client): Promise<Sample> {
   const upstream = (last: number) => ({
     servers: [
       { name: "a", address: `192.0.2.${last}`, port: 8080 },
@@ -65,6 +81,10 @@ export async function makeSample(client: Client): Promise<void> {
     operations: [{ method: "PATCH" as const, path: "/vhosts/site-01", value }],
     commit: true,
   };
-  await unwrap(createChangeSet({ client, body: later }));
+  const { id: changeSet } = await unwrap(createChangeSet({ client, body: later }));
   if (waited.outcome !== "live") throw new Error(`the sample is ${waited.outcome}`);
+  const invited = { email: "grace@example.com", title: "Grace", roles: [{ role: "editor" as const, scope: { labels: { team: "web" } } }] };
+  const { user } = await unwrap(createUser({ client, body: invited }));
+  const [deployment] = (await unwrap(listDeployments({ client, query: { limit: 1 } }))).items;
+  return { user: user.id, changeSet, deployment: deployment?.id ?? "" };
 }

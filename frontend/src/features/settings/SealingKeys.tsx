@@ -35,22 +35,24 @@ export function SealingKeys() {
   return (
     <Loaded query={query}>
       {({ items }) => (
-        <Stack gap="xs" align="flex-start">
-          <Table withRowBorders={false} verticalSpacing={2} aria-label="Sealing keys">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Key</Table.Th>
-                <Table.Th>State</Table.Th>
-                <Table.Th ta="right">Authenticators</Table.Th>
-                <Table.Th ta="right">Signing keys</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {items.map((key) => (
-                <Row key={key.id} sealing={key} />
-              ))}
-            </Table.Tbody>
-          </Table>
+        <Stack gap="xs">
+          <Table.ScrollContainer minWidth={420}>
+            <Table withRowBorders={false} verticalSpacing={2} aria-label="Sealing keys">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Key</Table.Th>
+                  <Table.Th>State</Table.Th>
+                  <Table.Th ta="right">Authenticators</Table.Th>
+                  <Table.Th ta="right">Signing keys</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {items.map((key) => (
+                  <Row key={key.id} sealing={key} />
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
           {items.map((key) => {
             const advice = adviceOf(key);
             return advice && <Text key={key.id} size="sm">{`Key ${key.id} ${advice}`}</Text>;
@@ -60,6 +62,7 @@ export function SealingKeys() {
             variant="default"
             size="xs"
             onClick={() => setAsking(true)}
+            style={{ alignSelf: "flex-start" }}
             disabledReason={
               can("update", "setting").disabledReason ?? (left ? undefined : "Nothing is sealed under an old key that is there.")
             }
