@@ -76,7 +76,7 @@ export function EditUser({ user }: { user: User }) {
 
   return (
     <>
-      <UnsavedGuard dirty={dirty && !save.isPending} />
+      <UnsavedGuard dirty={dirty} />
       {theirs && (
         <ConflictModal
           what={user.email}

@@ -3,9 +3,11 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { http } from "msw";
 import { beforeEach, expect, test, vi } from "vitest";
+import { unsaved } from "@/lib/unsaved";
 import { draw } from "@/test/render";
 import { answer, changeSet, plan, problem, roles, server } from "@/test/server";
 import { Decided } from "./Decided";
+import { EditStaged } from "./EditStaged";
 import { OwnChangeSet } from "./OwnChangeSet";
 import { Review } from "./Review";
 
@@ -143,4 +145,25 @@ test("who decided, and why, is there to be read", async () => {
   await draw(<Decided changeSet={decided} own />);
   expect(screen.getByText("bob@example.com said no")).toBeInTheDocument();
   expect(screen.getByText(/not on a Friday/)).toBeInTheDocument();
+});
+
+test("the text of what is staged is not dropped by a key", async () => {
+  server.use(http.get("/api/v1/policies/shop", () => answer({ name: "shop", mode: "block" })));
+  const onClose = vi.fn();
+  await draw(<EditStaged changeSet="c1" kind="policy" name="shop" errors={[]} onClose={onClose} onSaved={() => {}} />);
+  const text = await screen.findByLabelText("As JSON");
+  await userEvent.type(text, " ");
+  expect(unsaved.get()).toBe(true);
+  await userEvent.keyboard("{Escape}");
+  expect(onClose).not.toHaveBeenCalled();
+  await userEvent.click(
+    within(await screen.findByRole("dialog", { name: "Close without staging?" })).getByRole("button", { name: "Close" }),
+  );
+  await waitFor(() => expect(onClose).toHaveBeenCalledOnce());
+});
+
+test("a reviewer's reason is kept as unsaved until it is decided", async () => {
+  await draw(<Review changeSet={waiting} />);
+  await userEvent.type(await screen.findByLabelText("Reason"), "too wide");
+  expect(unsaved.get()).toBe(true);
 });

@@ -94,7 +94,7 @@ function Decision({ changeSet, plan, onCommitted, again }: Props & { plan: Plan;
   const silent = reason.trim() ? undefined : "Say why: its owner has to know what to mend.";
   return (
     <section aria-labelledby="decision">
-      <UnsavedGuard dirty={reason.trim() !== "" && !decide.isPending && !decide.isSuccess} />
+      <UnsavedGuard dirty={reason.trim() !== "" && !decide.isSuccess} />
       <Title order={2} size="h4" id="decision" mb="xs">
         Your decision
       </Title>

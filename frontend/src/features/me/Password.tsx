@@ -38,7 +38,7 @@ export function Password({ email }: { email: string }) {
 
   return (
     <form onSubmit={form.onSubmit(() => change.mutate())}>
-      <UnsavedGuard dirty={form.isDirty() && !change.isPending} />
+      <UnsavedGuard dirty={form.isDirty()} />
       <Stack maw={420}>
         <ProblemAlert error={change.error} withErrors={false} />
         {/* Whose it is: password managers look for it. */}
