@@ -77,7 +77,7 @@ test("an administrator ends a session of somebody: they are asked to sign in, at
 
 test("what is typed outlives the session: who signs in again goes on with it", async ({ page, guard, api, axe }) => {
   const mine = await guard.person("editor");
-  await page.request.post(`${guard.url}/api/v1/auth/sign-in`, { data: mine });
+  await page.request.post(`${guard.apiUrl}/api/v1/auth/sign-in`, { data: mine });
   await page.goto("/ip-lists/new");
   await page.getByRole("textbox", { name: "Name" }).fill("typed-before");
   await page.getByRole("textbox", { name: "Title" }).fill("Typed before the session ended");

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { draw } from "@/test/render";
 import { answer, server } from "@/test/server";
 import { place, VerifyModal } from "./VerifyModal";
-import { ACTIONS, flood, isBad } from "./words";
+import { ACTIONS, AUDIT_KINDS, flood, isBad } from "./words";
 
 const hash = "a".repeat(64);
 
@@ -17,23 +17,34 @@ test("a flood's sum is told from what is one row", () => {
   expect(flood({ after: null })).toBeUndefined();
 });
 
-test("what the server logs by a name of its own can be chosen in the filter", () => {
-  const source = join(process.cwd(), "../src");
-  const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter(
-    (name) => name.endsWith(".rs") && !/\btests\b/.test(name),
-  );
-  const logged = files.flatMap((name) => {
-    const text = readFileSync(join(source, name), "utf8");
-    return [...text.matchAll(/(?:\b(?:note|note_sso|caller, event)\(|\bAuditEvent \{\s*action:)\s*"([a-z_.]+)"/g)].map(
-      ([, action]) => action ?? "",
-    );
+test("the filters offer what docs/audit.md says is logged", () => {
+  const rows =
+    readFileSync(join(process.cwd(), "../docs/audit.md"), "utf8")
+      .split("\n| fault")[0]
+      ?.matchAll(/^\| (`.*?) \| (`.*?) \|/gm) ?? [];
+  const named = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? "");
+  const logged = [...rows].map(([, actions, kinds]) => {
+    const [first = "", ...more] = named(actions);
+    // `change_set.submitted`, `.approved`
+    return { actions: [first, ...more.map((name) => (name.startsWith(".") ? first.replace(/\..*/, name) : name))], kinds: named(kinds) };
   });
-  expect(logged).toContain("session_reused");
-  expect(logged.filter((action) => !ACTIONS.includes(action))).toEqual([]);
+  const sorted = (all: string[]) => [...new Set(all)].sort();
+  expect(sorted(ACTIONS)).toEqual(sorted(logged.flatMap(({ actions }) => actions)));
+  expect(sorted(AUDIT_KINDS)).toEqual(sorted(logged.flatMap(({ kinds }) => kinds)));
 });
 
 test("a stolen cookie and refused sign-ins stand out", () => {
-  expect(ACTIONS.filter(isBad)).toEqual(["take_back", "deployment.refused", "denied", "sign_in_failed", "session_reused", "sso_failed"]);
+  expect(ACTIONS.filter(isBad)).toEqual([
+    "take_back",
+    "deployment.refused",
+    "denied",
+    "sign_in_failed",
+    "sign_in_limited",
+    "session_reused",
+    "confirmation_failed",
+    "confirmation_limited",
+    "sso_failed",
+  ]);
 });
 
 test("a place is an id and a hash", () => {

@@ -21,6 +21,8 @@ export const ACTIONS = [
   "signed_in",
   "signed_out",
   "sign_in_failed",
+  "sign_in_limited",
+  "sign_in_code_wanted",
   "session_ended",
   "sessions_ended",
   "session_reused",
@@ -32,6 +34,8 @@ export const ACTIONS = [
   "password_changed",
   "totp_confirmed",
   "totp_disabled",
+  "confirmation_failed",
+  "confirmation_limited",
   "sso_linked",
   "sso_roles_changed",
   "sso_failed",
@@ -52,11 +56,11 @@ export const AUDIT_KINDS = [
   "rendered_files",
 ];
 
-const BAD = new Set(["denied", "sign_in_failed", "sso_failed", "session_reused", "take_back"]);
+const BAD = /^denied$|^take_back$|^session_reused$|_failed$|_limited$|\.refused$/;
 
 /** Somebody was refused, or something went wrong: `session_reused` is a cookie that was stolen. */
 export function isBad(action: string): boolean {
-  return BAD.has(action) || action.endsWith(".refused");
+  return BAD.test(action);
 }
 
 /** Of a row that sums up a flood: how many there were beside the first, and within which time. */
