@@ -3,57 +3,18 @@ import { join } from "node:path";
 import {
   approveChangeSet,
   createChangeSet,
-  createGuardProxy,
   getPolicy,
   getVhost,
   isProblem,
-  listChangeSets,
   listRevisions,
   type OperationBody,
   patchPolicy,
   patchVhost,
-  planChangeSet,
-  signIn,
   unwrap,
   waitLive,
 } from "@guard-proxy/client";
-import type { Page } from "@playwright/test";
-import type { Person } from "../test/server.ts";
-import { applyPlan } from "./harness/flow.ts";
+import { applyPlan, approveAll, bar, clientOf, h1, site } from "./harness/flow.ts";
 import { expect, test } from "./harness/test.ts";
-
-const put = (path: string, value: object): OperationBody => ({
-  method: "PUT",
-  path,
-  value: value as Record<string, unknown>,
-  if_none_match: "*",
-});
-
-/** A site with a policy of its own. */
-async function site(client: Parameters<typeof createChangeSet>[0]["client"], name: string, over: object = {}) {
-  const operations = [
-    put(`/policies/${name}`, { mode: "block" }),
-    put(`/vhosts/${name}`, {
-      hostnames: [`${name}.example.com`],
-      policy: name,
-      upstream: { servers: [{ name: "a", address: "192.0.2.9", port: 8080 }] },
-      ...over,
-    }),
-  ];
-  const body = { message: `site ${name}`, operations, commit: true };
-  const made = await unwrap(createChangeSet({ client, body, query: { wait: "live", wait_timeout_s: 60 } }));
-  return made.revision ?? 0;
-}
-
-const bar = (page: Page) => page.getByRole("region", { name: "Change set that you work in" });
-const h1 = (page: Page, name: string | RegExp) => page.getByRole("heading", { level: 1, name });
-
-/** As a client of the API; the browser is somebody else. */
-async function clientOf(url: string, person: Person) {
-  const client = createGuardProxy({ baseUrl: url });
-  const { access_token } = await unwrap(signIn({ client, body: person }));
-  return createGuardProxy({ baseUrl: url, token: access_token });
-}
 
 test("a rollback is planned, confirmed, and followed until it is live", async ({ page, signedIn, api, axe }) => {
   await site(api, "back");
@@ -296,13 +257,7 @@ test("four eyes: what one writes on a protected vhost waits until another says y
   await site(api, "vault", { protected: true });
   // A vhost that is to be protected is itself one that wants a second person.
   const two = await clientOf(guard.apiUrl, await guard.as("admin"));
-  for (const waits of (await unwrap(listChangeSets({ client: two, query: { review: true } }))).items) {
-    const path = { change_set: waits.id };
-    const plan = await unwrap(planChangeSet({ client: two, path }));
-    await unwrap(
-      approveChangeSet({ client: two, path, body: { version: waits.version, plan_digest: plan.digest }, query: { wait: "live" } }),
-    );
-  }
+  await approveAll(two);
   expect((await unwrap(getVhost({ client: api, path: { vhost: "vault" } }))).protected).toBe(true);
 
   const writer = await signedIn(page, "editor");
