@@ -1,10 +1,12 @@
 import type { EngineVerdict, Plan } from "@guard-proxy/client";
 import { Accordion, Alert, Anchor, Badge, Code, Group, List, Stack, Text, Title } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { Some } from "@/components/Some";
 import { StatusBadge } from "@/components/StatusBadge";
 import { UnifiedDiff } from "@/components/UnifiedDiff";
+import type { Working } from "@/working/working";
 import { distinct } from "./errors";
 import { approval, differs } from "./model";
 import { bytes, laneWords, objectPath } from "./words";
@@ -31,6 +33,8 @@ export function PlanView({ plan }: { plan: Plan }) {
 }
 
 function Effects({ plan }: { plan: Plan }) {
+  // As the plan is about them: what is new there is nowhere else.
+  const search: Working = { change_set: plan.source.kind === "change_set" ? plan.source.id : undefined };
   return (
     <>
       <Part title="Risk">
@@ -56,7 +60,7 @@ function Effects({ plan }: { plan: Plan }) {
           <Some items={plan.vhosts.names} what="names">
             {(shown) =>
               shown.map((name) => (
-                <Anchor key={name} href={`/vhosts/${name}`} target="_blank" size="sm">
+                <Anchor key={name} component={Link} to={`/vhosts/${name}`} search={search as never} target="_blank" size="sm">
                   {name}
                 </Anchor>
               ))

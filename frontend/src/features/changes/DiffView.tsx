@@ -1,10 +1,11 @@
 import type { ChangeType, Diff, FieldChange, FieldError, ObjectDiff } from "@guard-proxy/client";
-import { Alert, Anchor, Badge, Code, Group, List, Paper, SimpleGrid, Stack, Text, Title, UnstyledButton } from "@mantine/core";
+import { Alert, Badge, Code, Group, List, Paper, SimpleGrid, Stack, Text, Title, UnstyledButton } from "@mantine/core";
 import { IconChevronDown, IconChevronRight, IconX } from "@tabler/icons-react";
-import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { CodeDiff } from "@/components/CodeDiff";
+import { TextLink } from "@/components/TextLink";
 import { kindWords, objectOf, objectPage, reference } from "@/lib/objects";
+import type { Working } from "@/working/working";
 import classes from "./DiffView.module.css";
 import { CHANGE_COLORS, CHANGE_WORDS } from "./words";
 
@@ -15,6 +16,8 @@ type Props = {
   /** What can be done with one object. */
   actions?: (object: ObjectDiff) => ReactNode;
   empty?: string;
+  /** Where the objects are as the diff has them: through its change set. */
+  search?: Working | undefined;
 };
 
 export function ChangeBadge({ change }: { change: ChangeType }) {
@@ -26,7 +29,7 @@ export function ChangeBadge({ change }: { change: ChangeType }) {
 }
 
 /** What differs, object by object, in words; each field can be opened to see both sides. */
-export function DiffView({ diff, errors = [], actions, empty = "Nothing differs." }: Props) {
+export function DiffView({ diff, errors = [], actions, empty = "Nothing differs.", search }: Props) {
   if (diff.changes.length === 0) return <Text>{empty}</Text>;
   return (
     <Stack gap="sm">
@@ -34,6 +37,7 @@ export function DiffView({ diff, errors = [], actions, empty = "Nothing differs.
         <OneObject
           key={reference(object.kind, object.name)}
           object={object}
+          search={search}
           errors={errors.filter(({ pointer }) => objectOf(pointer) === reference(object.kind, object.name))}
           actions={actions?.(object)}
         />
@@ -43,7 +47,9 @@ export function DiffView({ diff, errors = [], actions, empty = "Nothing differs.
   );
 }
 
-function OneObject({ object, errors, actions }: { object: ObjectDiff; errors: FieldError[]; actions: ReactNode }) {
+type OneProps = { object: ObjectDiff; errors: FieldError[]; actions: ReactNode; search: Working | undefined };
+
+function OneObject({ object, errors, actions, search }: OneProps) {
   const { kind, name, change, fields } = object;
   return (
     <Paper withBorder p="sm" component="section" aria-label={`${kindWords(kind)} ${name}`}>
@@ -53,9 +59,9 @@ function OneObject({ object, errors, actions }: { object: ObjectDiff; errors: Fi
             <Text span c="dimmed" inherit fw={400}>
               {kindWords(kind)}
             </Text>{" "}
-            <Anchor component={Link} to={objectPage(kind, name)} underline="always" inherit>
+            <TextLink to={objectPage(kind, name)} search={search}>
               {name}
-            </Anchor>
+            </TextLink>
           </Title>
           <ChangeBadge change={change} />
         </Group>

@@ -4,7 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { DeploymentProgress } from "@/change/DeploymentProgress";
-import { blocked } from "@/change/model";
+import { blocked, waits } from "@/change/model";
 import { PlanView } from "@/change/PlanView";
 import { useProgress } from "@/change/use-deployment";
 import { ActionButton } from "@/components/ActionButton";
@@ -21,14 +21,22 @@ import { changeSetPlanQuery, stagedQuery } from "./queries";
 export function Review({ changeSet }: { changeSet: ChangeSet }) {
   const diff = useQuery(stagedQuery(changeSet.id, changeSet.version));
   const [committed, setCommitted] = useState<number>();
+  const search = waits(changeSet) ? { change_set: changeSet.id } : undefined;
   return (
     <Stack gap="lg">
       <section aria-labelledby="differs">
         <Title order={2} size="h4" id="differs" mb="xs">
           What it changes
         </Title>
-        <Loaded query={diff}>{(staged) => <DiffView diff={staged} />}</Loaded>
-        <LinkButton to="/vhosts" search={{ change_set: changeSet.id }} variant="default" size="xs" mt="xs">
+        <Loaded query={diff}>{(staged) => <DiffView diff={staged} search={search} />}</Loaded>
+        <LinkButton
+          to="/vhosts"
+          search={{ change_set: changeSet.id }}
+          variant="default"
+          size="xs"
+          mt="xs"
+          disabledReason={search ? undefined : "It waits for approval no more: only its owner sees it."}
+        >
           Look at all pages as it has them
         </LinkButton>
       </section>
