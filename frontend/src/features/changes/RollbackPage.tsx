@@ -16,6 +16,7 @@ import { ProblemAlert } from "@/components/ProblemAlert";
 import { call } from "@/lib/api";
 import { kindWords, reference } from "@/lib/objects";
 import { useStatus } from "@/live/use-live";
+import { useWorking } from "@/working/working";
 import { ChangeBadge } from "./DiffView";
 import { betweenQuery, rollbackPlanQuery } from "./queries";
 
@@ -138,7 +139,11 @@ function Confirm({ plan, revision, objects, onMade, again, busy }: ConfirmProps)
   const [going, setGoing] = useState(false);
   const [error, setError] = useState<unknown>();
   const waits = approval(plan).required;
-  const reason = blocked(plan) ?? (differs(plan) ? undefined : "Nothing differs: everything is so already.");
+  const working = useWorking();
+  const reason =
+    blocked(plan) ??
+    (differs(plan) ? undefined : "Nothing differs: everything is so already.") ??
+    (working && "Leave the change set first: this is no part of it, and live at once.");
   const go = async () => {
     setGoing(true);
     setError(undefined);

@@ -11,6 +11,7 @@ import { ProblemAlert } from "@/components/ProblemAlert";
 import { UnsavedGuard } from "@/components/UnsavedGuard";
 import type { Users } from "@/features/used/use-users";
 import { asProblem } from "@/lib/api";
+import { useWorking } from "@/working/working";
 import { BadLines } from "./BadLines";
 import { atLines, type BadLine, inOrder, type Line, parseEntries } from "./entry-text";
 import { readOnly } from "./ip-list";
@@ -27,6 +28,7 @@ export function ImportForm({ list, users, replace }: Props) {
   const { can } = useMe();
   const navigate = useNavigate();
   const lockOut = useLockOut(users);
+  const working = useWorking();
   const [text, setText] = useState("");
   const [file, setFile] = useState<string>();
   const [bad, setBad] = useState<BadLine[]>([]);
@@ -66,7 +68,8 @@ export function ImportForm({ list, users, replace }: Props) {
   };
   /** Lines that cannot even be read are not sent; what is wrong with the others is told together with them. */
   const alsoTheServers = async (lines: Line[]) => {
-    if (lines.length === 0 || !can("create", "change_set").allowed) return;
+    // A look judges by what is live: not by what the change set has.
+    if (lines.length === 0 || working || !can("create", "change_set").allowed) return;
     sent.current = lines;
     const path = `/ip-lists/${list.name}/entries:batch`;
     try {

@@ -18,6 +18,7 @@ import { SecLangEditor } from "@/components/SecLangEditor";
 import { UnsavedGuard } from "@/components/UnsavedGuard";
 import { asProblem } from "@/lib/api";
 import { applyProblem } from "@/lib/apply-problem";
+import { useWorking } from "@/working/working";
 import { rulesQuery } from "./policy";
 import { engineWords, FRESH, findingMarks, freeId, marked, type RuleValues, ruleOf, valuesOf } from "./rule";
 
@@ -93,6 +94,8 @@ export function RuleForm({ policy, all, rule }: Props) {
   };
   const may = can(base ? "update" : "create", "custom_rule");
   const plans = can("create", "plan");
+  // A look judges what is live with this: not what the change set has.
+  const working = useWorking();
   return (
     <>
       <UnsavedGuard dirty={form.isDirty()} />
@@ -148,7 +151,7 @@ export function RuleForm({ policy, all, rule }: Props) {
               variant="default"
               onClick={() => void check()}
               loading={checking}
-              disabledReason={may.disabledReason ?? plans.disabledReason}
+              disabledReason={may.disabledReason ?? plans.disabledReason ?? (working && "Saving checks it, together with the change set.")}
             >
               Check
             </ActionButton>
