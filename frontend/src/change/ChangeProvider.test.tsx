@@ -128,10 +128,29 @@ test("where one works in a change set it is staged there, and nothing has to be 
       staged(await request.json());
       return answer(changeSet);
     }),
-    http.post(`/api/v1/change-sets/${id}/plan`, () => answer(plan, 201)),
+    // What it is worth is found out afterwards: that this fails is no save that failed.
+    http.post(`/api/v1/change-sets/${id}/plan`, () => problem({ code: "unavailable", status: 503 })),
   );
   await saved(`/?change_set=${id}`);
   await waitFor(() => expect(outcome).toHaveBeenCalledWith({ kind: "staged", changeSet: id, working: true }));
   expect(staged).toHaveBeenCalledWith({ operations: [{ method: "PATCH", path: "/policies/shop", value: { mode: "detect" } }] });
   expect(discarded).not.toHaveBeenCalled();
 });
+
+test.each([200, 500])(
+  "the first save names a change set that has no name; where that answers %s, it is saved all the same",
+  async (status) => {
+    const named = vi.fn();
+    const id = "01970000-0000-7000-8000-000000000001";
+    server.use(
+      http.post(`/api/v1/change-sets/${id}/operations`, () => answer({ ...changeSet, message: "" })),
+      http.patch(`/api/v1/change-sets/${id}`, async ({ request }) => {
+        named(await request.json());
+        return status === 200 ? answer(changeSet) : problem({ code: "internal", status });
+      }),
+    );
+    await saved(`/?change_set=${id}`);
+    await waitFor(() => expect(outcome).toHaveBeenCalledWith({ kind: "staged", changeSet: id, working: true }));
+    expect(named).toHaveBeenCalledWith({ message: "why" });
+  },
+);

@@ -1,19 +1,9 @@
-import {
-  type ChangeSet,
-  createChangeSet,
-  discardChangeSet,
-  type FieldError,
-  getChangeSet,
-  type Plan,
-  planChangeSet,
-  stageOperations,
-} from "@guard-proxy/client";
+import { type ChangeSet, createChangeSet, discardChangeSet, getChangeSet, type Plan, planChangeSet } from "@guard-proxy/client";
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo, useState } from "react";
 import { call } from "@/lib/api";
 import { keys } from "@/lib/keys";
-import { inTheWay } from "@/working/in-the-way";
-import { useWorking } from "@/working/working";
+import { loadWorking, useWorking } from "@/working/working";
 import { type Ask, differs, type Outcome } from "./model";
 
 // Not needed to show the first page.
@@ -59,7 +49,8 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
       let staged: ChangeSet | undefined;
       try {
         if (working) {
-          queries.setQueryData(inTheWay(working).queryKey, await stageIn(working, ask));
+          const { stageIn } = await loadWorking();
+          await stageIn(queries, working, ask);
           return { kind: "staged", changeSet: working, working: true };
         }
         staged = await call(createChangeSet({ body: { message: ask.message ?? "", operations: ask.operations } }));
@@ -93,9 +84,10 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
         return await show(changeSet, await call(planChangeSet({ path })));
       } finally {
         setBusy(false);
+        void queries.invalidateQueries({ queryKey: keys.all("change-sets") });
       }
     },
-    [show],
+    [queries, show],
   );
 
   const flow = useMemo(() => ({ save, review, busy }), [save, review, busy]);
@@ -109,12 +101,6 @@ export function ChangeProvider({ children }: { children: ReactNode }) {
       )}
     </Context>
   );
-}
-
-async function stageIn(id: string, { operations }: Ask): Promise<FieldError[]> {
-  const path = { change_set: id };
-  await call(stageOperations({ path, body: { operations } }));
-  return (await call(planChangeSet({ path }))).errors;
 }
 
 async function discard(id: string) {

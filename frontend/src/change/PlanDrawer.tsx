@@ -39,8 +39,7 @@ export default function PlanDrawer(props: Props) {
       decide({ kind: "staged", changeSet: target ?? changeSet.id });
     });
 
-  // Of a change set that was there before, closing throws nothing away.
-  const close = () => decide(ask ? { kind: "cancelled", errors: plan.errors } : { kind: "staged", changeSet: changeSet.id });
+  const close = () => decide({ kind: "cancelled", errors: plan.errors });
 
   if (phase.at === "committed") return <Committed revision={phase.revision} decide={decide} />;
   if (phase.at === "waits") return <Waits changeSet={phase.changeSet} decide={decide} />;

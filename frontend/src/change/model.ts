@@ -22,7 +22,7 @@ export type Outcome =
   | { kind: "waits"; changeSet: string }
   /** Nothing differs: there is nothing to do. */
   | { kind: "nothing" }
-  /** Thrown away; with what the plan would be refused for, pointers from the root. */
+  /** Closed without a decision; with what the plan would be refused for, pointers from the root. */
   | { kind: "cancelled"; errors: FieldError[] };
 
 /** Whether more can be staged in it. */

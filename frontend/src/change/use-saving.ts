@@ -37,7 +37,7 @@ export function useSaving({ resource, root, place, onStale }: Options) {
         if (outcome.errors.length > 0) setError(shownBeside(refusedPlan(outcome.errors), placed(outcome.errors)));
         return undefined;
       }
-      tell(outcome);
+      tell(outcome, ask);
       await queries.invalidateQueries({ queryKey: keys.all(resource) });
       // What was taken back is in the form still, to be mended.
       return outcome.kind === "refused" ? undefined : outcome;

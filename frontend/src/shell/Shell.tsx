@@ -7,7 +7,7 @@ import { session } from "@/auth/session";
 import { ChangeProvider } from "@/change/ChangeProvider";
 import { unsaved } from "@/lib/unsaved";
 import { follow } from "@/live/live";
-import { useWorking } from "@/working/working";
+import { loadWorking, useWorking } from "@/working/working";
 import { Account } from "./Account";
 import { LiveState } from "./LiveState";
 import { apiPlace, places } from "./places";
@@ -16,7 +16,7 @@ import { Warnings } from "./Warnings";
 
 // What is not needed to draw the first page comes behind it.
 const SessionOver = lazy(() => import("@/auth/SessionOver"));
-const WorkingBar = lazy(() => import("@/working/WorkingBar"));
+const Working = lazy(loadWorking);
 
 export function Shell() {
   const [opened, { toggle, close }] = useDisclosure(false);
@@ -79,13 +79,16 @@ export function Shell() {
         <AppShell.Main id="main" tabIndex={-1}>
           <Box maw={1400} mx="auto">
             <Warnings />
-            {working && (
-              <Suspense>
-                <WorkingBar key={working} id={working} />
-              </Suspense>
-            )}
             {/* Another change set, or none: forms begin anew with what is there. */}
-            <Outlet key={working} />
+            {working ? (
+              <Suspense>
+                <Working key={working} id={working}>
+                  <Outlet />
+                </Working>
+              </Suspense>
+            ) : (
+              <Outlet />
+            )}
           </Box>
         </AppShell.Main>
       </AppShell>

@@ -19,6 +19,9 @@ export function useWorking(): string | undefined {
   return workingSearch(useLocation().search).change_set;
 }
 
+/** All that only those who work in a change set need. */
+export const loadWorking = () => import("./Working");
+
 /**
  * At another address. What was read through another change set, or none, is forgotten, and read anew where it is shown: the address is there
  * before this, and what is drawn by it may have found the old.

@@ -167,3 +167,17 @@ test("a reviewer's reason is kept as unsaved until it is decided", async () => {
   await userEvent.type(await screen.findByLabelText("Reason"), "too wide");
   expect(unsaved.get()).toBe(true);
 });
+
+test("what it changes is linked to as it is in there, also by those who are not; of one that has ended, as it is now", async () => {
+  const { unmount } = await draw(<OwnChangeSet changeSet={changeSet} />);
+  expect(await screen.findByRole("link", { name: "shop" })).toHaveAttribute("href", "/policies/shop?change_set=c1");
+  unmount();
+  await draw(<OwnChangeSet changeSet={{ ...changeSet, state: "discarded" }} />);
+  expect(await screen.findByRole("link", { name: "shop" })).toHaveAttribute("href", "/policies/shop");
+});
+
+test("the vhosts of a plan are linked to as it makes them", async () => {
+  await draw(<Review changeSet={waiting} />);
+  const plan = await screen.findByRole("region", { name: "What that does" });
+  expect(await within(plan).findByRole("link", { name: "shop" })).toHaveAttribute("href", "/vhosts/shop?change_set=c1");
+});

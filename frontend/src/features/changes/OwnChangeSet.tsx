@@ -7,6 +7,7 @@ import { useState } from "react";
 import { useMe } from "@/auth/use-me";
 import { useChange } from "@/change/ChangeProvider";
 import { DeploymentProgress } from "@/change/DeploymentProgress";
+import { tell } from "@/change/tell";
 import { useProgress } from "@/change/use-deployment";
 import { ActionButton } from "@/components/ActionButton";
 import { ConfirmModal } from "@/components/ConfirmModal";
@@ -56,6 +57,7 @@ export function OwnChangeSet({ changeSet }: Props) {
             <DiffView
               diff={staged}
               errors={changeSet.refusal?.errors ?? []}
+              search={ended ? undefined : { change_set: changeSet.id }}
               empty="Nothing yet. Work in it: what you save on any page is then added to it."
               actions={
                 ended
@@ -172,7 +174,7 @@ function Actions({ changeSet, work }: Props & { work: Work }) {
   const empty = Object.values(changeSet.counts).every((count) => count === 0);
 
   const rebase = () => work.run(() => call(rebaseChangeSet({ path: work.path })));
-  const decide = () => work.run(() => review(changeSet.id));
+  const decide = () => work.run(async () => tell(await review(changeSet.id)));
   const reason = refused ? "It was refused: fix and retry first." : empty ? "It changes nothing." : work.denied;
   return (
     <>
@@ -214,7 +216,7 @@ function Actions({ changeSet, work }: Props & { work: Work }) {
         onClose={() => setAsking(undefined)}
         onConfirm={async () => {
           if (await work.run(() => call(discardChangeSet({ path: work.path }))))
-            await navigate({ to: "/changes/mine", search: { state: undefined } });
+            await navigate({ to: "/changes/mine", search: { state: undefined, change_set: undefined } });
           setAsking(undefined);
         }}
         title="Discard this change set?"

@@ -4,6 +4,7 @@ import { useMe } from "@/auth/use-me";
 import { useSaving } from "@/change/use-saving";
 import { ActionButton } from "@/components/ActionButton";
 import { ProblemAlert } from "@/components/ProblemAlert";
+import { useWorking } from "@/working/working";
 import { NamePicker } from "./NamePicker";
 import { namesOf, type VhostFilter } from "./queries";
 
@@ -94,6 +95,7 @@ type PolicyModalProps = { count: number; onClose: () => void; onChosen: (policy:
 
 function PolicyModal({ count, onClose, onChosen }: PolicyModalProps) {
   const [policy, setPolicy] = useState<string | null>(null);
+  const working = useWorking();
   return (
     <Modal opened onClose={onClose} title={count === 1 ? "A policy for one vhost" : `A policy for ${count} vhosts`}>
       <Stack>
@@ -111,7 +113,7 @@ function PolicyModal({ count, onClose, onChosen }: PolicyModalProps) {
               if (policy) onChosen(policy);
             }}
           >
-            See what it does
+            {working ? "Stage it" : "See what it does"}
           </ActionButton>
         </Group>
       </Stack>

@@ -10,6 +10,7 @@ import { ActionButton } from "@/components/ActionButton";
 import { ConfirmModal } from "@/components/ConfirmModal";
 import { LinkButton } from "@/components/LinkButton";
 import { ProblemAlert } from "@/components/ProblemAlert";
+import { useWorking } from "@/working/working";
 import { vhostQuery } from "./queries";
 
 /** What can be done with a vhost as a whole. */
@@ -18,6 +19,7 @@ export function VhostActions({ vhost }: { vhost: VhostRepresentation }) {
   const { can } = useMe();
   const navigate = useNavigate();
   const queries = useQueryClient();
+  const working = useWorking();
   const [asks, setAsks] = useState(false);
   const saving = useSaving({ resource: "vhosts", root: `/vhosts/${name}` });
   const write = (operation: Pick<OperationBody, "method" | "value">, message: string) =>
@@ -60,7 +62,7 @@ export function VhostActions({ vhost }: { vhost: VhostRepresentation }) {
         onClose={() => setAsks(false)}
         onConfirm={() => void remove()}
         title={`Delete the vhost ${name}?`}
-        confirm="See what it does"
+        confirm={working ? "Stage it" : "See what it does"}
         dangerous
       >
         <Stack gap="xs">
