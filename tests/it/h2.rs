@@ -121,6 +121,10 @@ impl Request {
         self
     }
 
+    pub fn has(&self, name: &str, value: &str) -> bool {
+        self.fields.iter().any(|(n, v)| n == name.as_bytes() && v == value.as_bytes())
+    }
+
     pub fn without(mut self, name: &str) -> Self {
         self.fields.retain(|(n, _)| n != name.as_bytes());
         self
