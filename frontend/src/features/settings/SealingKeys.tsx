@@ -98,7 +98,7 @@ function Row({ sealing: { id, state, authenticators, signing_keys } }: { sealing
         <Code>{id}</Code>
       </Table.Td>
       <Table.Td>
-        <Badge variant="light" color={color} tt="none">
+        <Badge miw={96} variant="light" color={color} tt="none">
           {words}
         </Badge>
       </Table.Td>
