@@ -1,20 +1,11 @@
-import { getVhost, putVhost, unwrap, type Vhost, waitLive } from "@guard-proxy/client";
+import { getVhost, unwrap, type Vhost } from "@guard-proxy/client";
+import { madeVhost } from "./harness/flow.ts";
 import { expect, test } from "./harness/test.ts";
 
 const ATTACK = "/?q=1%27%20OR%20%271%27=%271";
 
-type Api = Parameters<typeof getVhost>[0]["client"];
-
-async function made(client: Api, name: string, upstream: Vhost["upstream"]) {
-  const body = { hostnames: [`${name}.localhost`], policy: "shop", upstream } as Vhost;
-  expect(await waitLive(putVhost, { client, path: { vhost: name }, body, headers: { "If-None-Match": "*" } })).toMatchObject({
-    outcome: "live",
-  });
-}
-
 test("an attack that was blocked is in the numbers, of its vhost and of all", async ({ page, signedIn, guard, api, axe }) => {
-  const { upstream } = await unwrap(getVhost({ client: api, path: { vhost: "shop" } }));
-  await made(api, "counted", upstream);
+  await madeVhost(api, "counted", { policy: "shop" });
   expect([await guard.site("counted.localhost"), await guard.site("counted.localhost", ATTACK)]).toEqual([200, 403]);
   await signedIn(page, "viewer");
   const blocked = page.getByRole("img", { name: "By the minute. Blocked: 1, at most 1 in a minute" });
@@ -40,7 +31,10 @@ test("a server that is down is shown as down, with what its last check said", as
   const { upstream } = await unwrap(getVhost({ client: api, path: { vhost: "shop" } }));
   const gone = { name: "gone", address: "127.0.0.1", port: 9 };
   const servers = [...upstream.servers.map((server) => ({ ...server, name: "there" })), gone];
-  await made(api, "halved", { servers, health_check: { interval_ms: 100, rise: 1, fall: 1 } } as Vhost["upstream"]);
+  await madeVhost(api, "halved", {
+    policy: "shop",
+    upstream: { servers, health_check: { interval_ms: 100, rise: 1, fall: 1 } } as Vhost["upstream"],
+  });
   await signedIn(page, "viewer");
   await page.goto("/vhosts/halved?tab=upstream");
   const row = (name: string) => page.getByRole("table", { name: "Servers" }).getByRole("row").filter({ hasText: name });

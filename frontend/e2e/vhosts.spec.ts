@@ -1,20 +1,9 @@
-import { getVhost, patchVhost, putVhost, unwrap, type Vhost, waitLive } from "@guard-proxy/client";
+import { getVhost, patchVhost, unwrap } from "@guard-proxy/client";
 import type { Page } from "@playwright/test";
+import { madeVhost } from "./harness/flow.ts";
 import { expect, test } from "./harness/test.ts";
 
 const ATTACK = "/?q=1%27%20OR%20%271%27=%271";
-
-type Api = Parameters<typeof getVhost>[0]["client"];
-
-/** A vhost of a test's own, live. It goes to the sample origin, wherever that listens. */
-async function made(client: Api, name: string, more: Partial<Vhost> = {}) {
-  const { upstream } = await unwrap(getVhost({ client, path: { vhost: "shop" } }));
-  const body = { hostnames: [`${name}.localhost`], policy: "blog", upstream, ...more } as Vhost;
-  // Created: where two tests of one worker mean the same name, that is what fails.
-  const headers = { "If-None-Match": "*" };
-  expect(await waitLive(putVhost, { client, path: { vhost: name }, body, headers })).toMatchObject({ outcome: "live" });
-  return upstream;
-}
 
 async function apply(page: Page) {
   const plan = page.getByRole("dialog", { name: "What this does" });
@@ -91,7 +80,7 @@ test("what the server refuses is said at its field, and nothing is lost", async 
 });
 
 test("of two editors neither is overwritten: both versions are shown", async ({ page, signedIn, api }) => {
-  await made(api, "twice", { title: "Twice", description: "as it was" });
+  await madeVhost(api, "twice", { title: "Twice", description: "as it was" });
   await signedIn(page, "editor");
   await page.goto("/vhosts/twice/edit");
   await page.getByRole("textbox", { name: "Title" }).fill("Mine");
@@ -127,7 +116,7 @@ test("a viewer sees everything, and why nothing can be changed", async ({ page, 
 });
 
 test("several are changed by one change set, found by their label", async ({ page, signedIn, guard, api }) => {
-  for (const name of ["bulk-a", "bulk-b", "bulk-c"]) await made(api, name, { labels: { group: "bulk" } });
+  for (const name of ["bulk-a", "bulk-b", "bulk-c"]) await madeVhost(api, name, { labels: { group: "bulk" } });
   await signedIn(page, "editor");
   await page.goto("/vhosts?label=%5B%22group:bulk%22%5D");
   await expect(page.getByRole("link", { name: /^bulk-/ })).toHaveCount(3);
@@ -153,7 +142,7 @@ test("several are changed by one change set, found by their label", async ({ pag
 });
 
 test("a protected vhost waits for a second person, and the save says so", async ({ page, signedIn, api, guard }) => {
-  await made(api, "treasury");
+  await madeVhost(api, "treasury");
   await signedIn(page, "editor");
   await page.goto("/vhosts/treasury/edit");
   await page.getByRole("switch", { name: "Protected" }).check();
@@ -174,7 +163,7 @@ test("a protected vhost waits for a second person, and the save says so", async 
 });
 
 test("a vhost is disabled, and deleted after it was said what that means", async ({ page, signedIn, api, guard }) => {
-  await made(api, "gone");
+  await madeVhost(api, "gone");
   await signedIn(page, "editor");
   await page.goto("/vhosts/gone");
   await page.getByRole("button", { name: "Disable" }).click();

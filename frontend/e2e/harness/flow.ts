@@ -2,11 +2,15 @@ import {
   approveChangeSet,
   createChangeSet,
   createGuardProxy,
+  getVhost,
   listChangeSets,
   type OperationBody,
   planChangeSet,
+  putVhost,
   signIn,
   unwrap,
+  type Vhost,
+  waitLive,
 } from "@guard-proxy/client";
 import { expect, type Page } from "@playwright/test";
 import type { Person } from "../../test/server.ts";
@@ -29,6 +33,15 @@ const put = (path: string, value: object): OperationBody => ({
   value: value as Record<string, unknown>,
   if_none_match: "*",
 });
+
+/** A vhost of a test's own, live. It goes to the sample origin, wherever that listens. */
+export async function madeVhost(client: Client, name: string, more: Partial<Vhost> = {}) {
+  const { upstream } = await unwrap(getVhost({ client, path: { vhost: "shop" } }));
+  const body = { hostnames: [`${name}.localhost`], policy: "blog", upstream, ...more } as Vhost;
+  // Created: where two tests of one worker mean the same name, that is what fails.
+  const headers = { "If-None-Match": "*" };
+  expect(await waitLive(putVhost, { client, path: { vhost: name }, body, headers })).toMatchObject({ outcome: "live" });
+}
 
 /** A site with a policy of its own. */
 export async function site(client: Client, name: string, over: object = {}) {
